@@ -3,7 +3,7 @@ import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { buildExportTable } from "@/app/leaderboard/_components/table/export-table";
-import { COSTS } from "@/app/leaderboard/_components/leaderboard-text";
+import { COSTS } from "@/app/leaderboard/_components/table/leaderboard-text";
 import type { Leaderboard } from "@/app/_lib/live/trpc";
 import { ATTRIBUTION_PARTS } from "@/app/_statistics/attribution";
 import { AppError } from "@/contracts/errors";
@@ -15,9 +15,9 @@ import {
   type RunConfig,
   type RunConfigInput,
 } from "@/contracts/run-config/run-config";
-import { connect, describeFailure, type Client, type Connection } from "@/cli/client";
-import { uploadFile } from "@/cli/upload-file";
-import { watchRun } from "@/cli/watch-run";
+import { connect, describeFailure, type Client, type Connection } from "@/cli/lib/client";
+import { uploadFile } from "@/cli/lib/upload-file";
+import { watchRun } from "@/cli/lib/watch-run";
 import { machine } from "./lib";
 
 /**

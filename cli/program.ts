@@ -15,7 +15,7 @@ import { addRunCommands } from "./commands/runs";
 import { addSweepCommands } from "./commands/sweep";
 import { addUpstreamCommands } from "./commands/upstream";
 import { addWorkerCommands } from "./commands/workers";
-import type { CommandContext } from "./context";
+import type { CommandContext } from "./lib/context";
 
 /** The whole command line; docs/reference/cli.md is made from it. */
 export function createProgram(context: CommandContext): Command {

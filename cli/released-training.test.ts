@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { trainConfigSchema } from "@/contracts/run-config/train-config";
 import { findPreset } from "@/core/presets/run-presets";
 import { inRoot } from "@/lib/paths.mjs";
-import { applySettings } from "./settings";
+import { applySettings } from "./lib/settings";
 
 /**
  * The guide's command for a training as released, against the values of scripts/train/train_s3.sh over

@@ -1,5 +1,5 @@
-import { connect, describeFailure } from "./client";
-import type { CommandContext } from "./context";
+import { connect, describeFailure } from "./lib/client";
+import type { CommandContext } from "./lib/context";
 import { createProgram } from "./program";
 
 /** Where a command writes a line: what it was asked for, and what a person should know beside it. */

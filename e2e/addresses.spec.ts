@@ -1,4 +1,4 @@
-import { connect } from "@/cli/client";
+import { connect } from "@/cli/lib/client";
 import { expect, test, waitLive } from "./support/product";
 
 /** What people choose on a page stands in its address: a link, a reload and the way back show the same. */

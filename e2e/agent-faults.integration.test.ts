@@ -4,7 +4,7 @@ import { AppError } from "@/contracts/errors";
 import { readSamplerPlacement } from "@/contracts/run-config/sampler";
 import { NO_SERVICES, TestAgents, waitForAbort } from "@/gpu-workers/agent/testing/harness";
 import type { StartedService } from "@/gpu-workers/agent/shared-service";
-import type { Executor } from "@/gpu-workers/jobs/run-context";
+import type { Executor } from "@/gpu-workers/jobs/context/run-context";
 import type { VllmClient } from "@/gpu-workers/llm/vllm-server/client";
 import { waitUntil } from "@/lib/testing/wait-until";
 import { getPresetConfig, storeSamples } from "@/server/testing/samples";

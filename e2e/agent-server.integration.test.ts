@@ -11,7 +11,7 @@ import type { AgentOptions } from "@/gpu-workers/agent/agent";
 import { createDefaultStarters } from "@/gpu-workers/agent/default-services";
 import { AgentLog } from "@/gpu-workers/agent/log";
 import { TestAgents, waitForAbort } from "@/gpu-workers/agent/testing/harness";
-import type { Executor, RunContext } from "@/gpu-workers/jobs/run-context";
+import type { Executor, RunContext } from "@/gpu-workers/jobs/context/run-context";
 import { FileStore } from "@/server/platform/artifacts/file-store";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
 import { getPresetConfig, storeSamples } from "@/server/testing/samples";

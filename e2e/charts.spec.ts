@@ -127,10 +127,10 @@ test("every metric is found, pinned and put into panels that the project keeps",
   await openRun(page, RECORDED.training);
   await page.goto(`${page.url()}?tab=metrics`);
   await waitLive(page);
-  const vital = page.getByRole("region", { name: "Vital signs" }).locator("article");
-  await expect(vital.first()).toContainText("reward/mean");
-  expect(await vital.count()).toBeLessThanOrEqual(12);
-  await expect(vital.first().locator("[data-curve]")).toHaveCount(1);
+  const key = page.getByRole("region", { name: "Key metrics" }).locator("article");
+  await expect(key.first()).toContainText("reward/mean");
+  expect(await key.count()).toBeLessThanOrEqual(13);
+  await expect(key.first().locator("[data-curve]")).toHaveCount(1);
 
   const search = page.getByRole("searchbox", { name: "Metrics, by regular expression" });
   await search.fill("(");

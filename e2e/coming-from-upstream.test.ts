@@ -4,9 +4,9 @@ import { Command } from "commander";
 import { describe, expect, it } from "vitest";
 import { launchedKindSchema } from "@/contracts/records/run-state";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
-import { connect } from "@/cli/client";
+import { connect } from "@/cli/lib/client";
 import { createProgram } from "@/cli/program";
-import { applySettings } from "@/cli/settings";
+import { applySettings } from "@/cli/lib/settings";
 import {
   listCode,
   listGuideCommands,

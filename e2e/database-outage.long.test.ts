@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { connect, type Connection } from "@/cli/client";
+import { connect, type Connection } from "@/cli/lib/client";
 import { waitUntil } from "@/lib/testing/wait-until";
 import { migrate } from "@/server/platform/db/migrate";
 import { startPostgres, type TestPostgres } from "@/server/testing/postgres";

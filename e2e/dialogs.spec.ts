@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Page } from "@playwright/test";
-import { connect, type Client } from "@/cli/client";
+import { connect, type Client } from "@/cli/lib/client";
 import { DEFAULT_TEMPLATES } from "@/core/pools/template";
 import { findPreset } from "@/core/presets/run-presets";
 import { findRecorded, type Recorded } from "./screenshots/pages";

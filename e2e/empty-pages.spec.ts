@@ -1,4 +1,4 @@
-import { connect } from "@/cli/client";
+import { connect } from "@/cli/lib/client";
 import { RUN_SHELVES } from "@/contracts/api/run-list-values";
 import {
   expect,

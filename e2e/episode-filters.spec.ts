@@ -1,4 +1,4 @@
-import type { Client } from "@/cli/client";
+import type { Client } from "@/cli/lib/client";
 import { EPISODE_MEASURES, EPISODE_SORTS, TEXT_PLACES } from "@/contracts/api/episode-list-values";
 import type { EpisodeSort } from "@/contracts/api/episodes";
 import { listEpisodeDocuments } from "@/contracts/records/episode";

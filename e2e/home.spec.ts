@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { connect } from "@/cli/client";
+import { connect } from "@/cli/lib/client";
 import { GLOSSARY } from "@/core/glossary/glossary";
 import { findPreset } from "@/core/presets/run-presets";
 import { findFreePort } from "@/lib/free-port.mjs";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium, type Browser, type Page } from "@playwright/test";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { connect, type Connection } from "@/cli/client";
+import { connect, type Connection } from "@/cli/lib/client";
 import { commandConfigSchema } from "@/contracts/run-config/command-config";
 import type { RunConfig } from "@/contracts/run-config/run-config";
 import { runRayJob } from "@/gpu-workers/jobs/command/ray-job";

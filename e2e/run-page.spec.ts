@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
 import type { Locator, Page, WebSocketRoute } from "@playwright/test";
-import { connect } from "@/cli/client";
+import { connect } from "@/cli/lib/client";
 import { findPreset } from "@/core/presets/run-presets";
 import { TestWorker } from "@/server/testing/test-worker";
 import { measureShift } from "./support/layout-shift";

@@ -1,5 +1,5 @@
 import type { Page } from "@playwright/test";
-import { connect } from "@/cli/client";
+import { connect } from "@/cli/lib/client";
 import { sendTracking } from "./support/mlflow";
 import { expect, RECORDED, test, waitLive } from "./support/product";
 

@@ -1,5 +1,5 @@
 import type { Page, Route, WebSocketRoute } from "@playwright/test";
-import { connect } from "@/cli/client";
+import { connect } from "@/cli/lib/client";
 import { transformer } from "@/contracts/api/transformer";
 import { findRecorded } from "./screenshots/pages";
 import {

@@ -21,7 +21,7 @@ import { createHttpServer, type Pages } from "./http/server";
 import { listStaticFiles } from "./http/static-files";
 import { ensureLocalWorkerToken } from "./features/workers/local-worker-token";
 import { DEFAULT_TIMINGS } from "./platform/timings";
-import { createPageApi } from "./trpc/page-api";
+import { createPageApi } from "./http/page-api";
 
 const environmentSchema = z.object({
   DATABASE_URL: z

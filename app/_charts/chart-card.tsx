@@ -2,10 +2,10 @@
 import { TriangleAlert } from "lucide-react";
 import { memo, useMemo, type ReactNode } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "@/app/_ui/cn";
 import { Help } from "@/app/_ui/help";
-import type { ChartDefinition } from "./definitions/definitions";
-import { ChartScopeProvider, useChartScope } from "./chart-scope";
+import type { ChartDefinition } from "./prepare/chart-definition";
+import { ChartScopeProvider, useChartScope } from "./drawing/chart-scope";
 import { LinePlot } from "./drawing/line-plot";
 import { getChartAnchor, type AlarmMark } from "./prepare/marks";
 import type { ReferenceValue } from "./drawing/plot-drawing";

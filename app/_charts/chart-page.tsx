@@ -1,6 +1,6 @@
 "use client";
 import { useDeferredValue, useMemo, type ReactNode } from "react";
-import { ChartScopeProvider } from "./chart-scope";
+import { ChartScopeProvider } from "./drawing/chart-scope";
 import { ChartToolbar } from "./chart-toolbar";
 import type { ChartMarker } from "./prepare/marks";
 import { MARKER_KINDS, type MarkerKind } from "./prepare/settings";

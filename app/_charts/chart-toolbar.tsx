@@ -7,7 +7,7 @@ import { Button } from "@/app/_ui/button";
 import { Input, Select } from "@/app/_ui/field";
 import { Menu, MenuCheckboxItem, MenuContent, MenuTrigger } from "@/app/_ui/menu";
 import { Tooltip } from "@/app/_ui/tooltip";
-import { useZoom, useChartScope } from "./chart-scope";
+import { useZoom, useChartScope } from "./drawing/chart-scope";
 import { ResetZoom } from "./drawing/reset-zoom";
 import { MARKER_KINDS, MAX_SMOOTHING, parseZoom, type MarkerKind } from "./prepare/settings";
 import { SMOOTHING_FORMULA } from "./prepare/smooth";

@@ -11,7 +11,7 @@ import {
   type ChartSettings,
   type Zoom,
 } from "./prepare/settings";
-import { createStore, type Store } from "./store";
+import { createStore, type Store } from "./drawing/store";
 
 const STORAGE_KEY = "s3:charts";
 /** How long the zoom must rest before it stands in the address. */

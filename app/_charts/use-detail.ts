@@ -2,7 +2,7 @@
 import { useEffect, useMemo, useState } from "react";
 import { useSeriesOfRuns, type Series, type StepRange } from "@/app/_lib/live/use-series";
 import type { Zoom } from "./prepare/settings";
-import type { Store } from "./store";
+import type { Store } from "./drawing/store";
 
 /** How long the zoom must rest before points are asked for. */
 const REST_MS = 200;

@@ -1,8 +1,8 @@
 "use client";
 import { useMemo } from "react";
 import { useSeriesOfRuns } from "@/app/_lib/live/use-series";
-import { useChartScope } from "./chart-scope";
-import type { LineSeries } from "./drawing/line-plot";
+import { useChartScope } from "./drawing/chart-scope";
+import type { LineSeries } from "./prepare/view";
 import {
   buildRunLines,
   buildTracksOfRuns,

@@ -1,7 +1,7 @@
 "use client";
 import { useMemo, useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "@/app/_ui/cn";
 import { NONE } from "@/app/_lib/format/format";
 import { Badge } from "@/app/_ui/badge";
 import { splitHighlights, type Terms } from "./highlight";

@@ -1,4 +1,4 @@
-import { cn } from "@/app/_lib/cn";
+import { cn } from "@/app/_ui/cn";
 import type { TextPart } from "./highlight";
 
 /** A text with the words of a query and the answers marked. */

@@ -2,7 +2,7 @@ import { CircleStop, GitBranch, OctagonAlert, Search } from "lucide-react";
 import { Link } from "@/app/_ui/link";
 import { useMemo, type ReactNode } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "@/app/_ui/cn";
 import { formatDateTime, formatSeconds, formatWords } from "@/app/_lib/format/format";
 import { Badge } from "@/app/_ui/badge";
 import { Card } from "@/app/_ui/card";

@@ -1,7 +1,7 @@
 "use client";
 import { useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "@/app/_ui/cn";
 import { formatRetriever } from "@/app/_lib/config/retriever";
 import type { RetrieverComparison } from "@/app/_lib/live/trpc";
 import { Card } from "@/app/_ui/card";

@@ -1,5 +1,5 @@
 import { useText } from "@/app/_i18n/text-provider";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "@/app/_ui/cn";
 import { formatShare, NONE } from "@/app/_lib/format/format";
 import type { RetrieverComparison } from "@/app/_lib/live/trpc";
 import { SmallestDifference } from "@/app/_statistics/no-difference";

@@ -1,6 +1,6 @@
 "use client";
 import { useMemo } from "react";
-import { ChartScopeProvider } from "@/app/_charts/chart-scope";
+import { ChartScopeProvider } from "@/app/_charts/drawing/chart-scope";
 import { LinePlot } from "@/app/_charts/drawing/line-plot";
 import { StepLabel } from "@/app/_charts/drawing/plot-frame";
 import { useText } from "@/app/_i18n/text-provider";

@@ -3,7 +3,7 @@ import { RotateCcw } from "lucide-react";
 import { memo } from "react";
 import { useController, useFormContext } from "react-hook-form";
 import { useText } from "@/app/_i18n/text-provider";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "@/app/_ui/cn";
 import { formatIssueMessage } from "@/app/_lib/format/issue-text";
 import type { Setting } from "@/contracts/run-config/setting-group";
 import { isChanged } from "@/core/run/setting-groups";

@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "@/app/_ui/cn";
 import { listModels, type ModelUse } from "@/app/_lib/config/list-models";
 import { useTRPC } from "@/app/_lib/live/trpc";
 import { Input } from "@/app/_ui/field";

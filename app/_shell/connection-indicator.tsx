@@ -1,7 +1,7 @@
 "use client";
 import { markText } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "@/app/_ui/cn";
 import { useConnection, type Connection } from "@/app/_lib/live/live";
 
 const TEXT: Record<Connection, string> = {

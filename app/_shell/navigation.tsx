@@ -4,7 +4,7 @@ import { Link } from "@/app/_ui/link";
 import { usePathname } from "next/navigation";
 import { Fragment, type ComponentProps } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "@/app/_ui/cn";
 import { Menu, MenuContent, MenuItem, MenuTrigger } from "@/app/_ui/menu";
 import { findPage, PAGE_GROUPS, PAGES, type Page } from "./pages";
 

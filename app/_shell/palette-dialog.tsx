@@ -1,11 +1,11 @@
 "use client";
-import { useHasRollouts } from "@/app/_lib/live/use-has-rollouts";
+import { useHasRollouts } from "@/app/_lib/use-has-rollouts";
 import { keepPreviousData, skipToken, useQuery } from "@tanstack/react-query";
 import { useTheme } from "next-themes";
 import { usePathname, useRouter } from "next/navigation";
 import { useMemo, useRef, useState, type KeyboardEvent } from "react";
 import { useLanguageChoice, useText } from "@/app/_i18n/text-provider";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "@/app/_ui/cn";
 import { formatWords } from "@/app/_lib/format/format";
 import { SEARCH_DELAY_MS, useDelayed } from "@/app/_lib/hooks/use-delayed";
 import { replaceParams } from "@/app/_lib/hooks/use-params";

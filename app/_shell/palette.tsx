@@ -3,7 +3,7 @@ import { Search } from "lucide-react";
 import dynamic from "next/dynamic";
 import { createContext, useContext, useEffect, useState, type ReactNode } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "@/app/_ui/cn";
 import { Button } from "@/app/_ui/button";
 
 /** Loaded when it is opened first: no page needs it to be shown. */

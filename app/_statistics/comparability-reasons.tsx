@@ -1,6 +1,6 @@
 import type { Text } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "@/app/_ui/cn";
 import { Badge } from "@/app/_ui/badge";
 import type { ComparabilityReason } from "@/contracts/records/comparability";
 import { COMPARABILITY_REASONS } from "@/core/comparability/reasons";

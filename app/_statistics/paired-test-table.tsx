@@ -1,6 +1,6 @@
 import type { ReactNode } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "@/app/_ui/cn";
 import { NONE } from "@/app/_lib/format/format";
 import { NoDifference } from "./no-difference";
 import { HEAD_HELP, TermHead } from "@/app/_ui/head-label";

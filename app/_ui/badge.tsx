@@ -2,7 +2,7 @@
 import { cva, type VariantProps } from "class-variance-authority";
 import type { ComponentProps } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "./cn";
 
 const badge = cva(
   "inline-flex items-center gap-1 whitespace-nowrap rounded px-1.5 py-px text-2xs font-medium",

@@ -1,6 +1,6 @@
 import { cva, type VariantProps } from "class-variance-authority";
 import type { ComponentProps } from "react";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "./cn";
 import { Slot } from "./slot";
 
 const button = cva(

@@ -1,5 +1,5 @@
 import type { ComponentProps, ReactNode } from "react";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "./cn";
 
 /** A section with a border. */
 export function Card({ className, ...props }: ComponentProps<"section">) {

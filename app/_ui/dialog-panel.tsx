@@ -3,7 +3,7 @@ import { Dialog as Primitive } from "radix-ui";
 import { X } from "lucide-react";
 import { useRef, type ReactNode } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "./cn";
 import { Button } from "./button";
 
 export interface DialogProps {

@@ -1,6 +1,6 @@
 import { ChevronRight } from "lucide-react";
 import type { ComponentProps } from "react";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "./cn";
 
 /** Opens and closes what follows it. */
 export function DisclosureButton({

@@ -1,5 +1,5 @@
 import type { ReactNode } from "react";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "./cn";
 
 /** A name and its value. */
 export type Fact = readonly [name: string, value: ReactNode];

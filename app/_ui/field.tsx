@@ -1,5 +1,5 @@
 import type { ComponentProps, ReactNode } from "react";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "./cn";
 
 const control =
   "w-full rounded-md border border-input bg-card px-2.5 text-[0.8125rem] outline-none transition-colors placeholder:text-muted-foreground/70 hover:border-muted-foreground/50 focus-visible:border-primary focus-visible:ring-2 focus-visible:ring-primary/25 disabled:opacity-60 aria-invalid:border-bad aria-invalid:ring-bad/20";

@@ -2,7 +2,7 @@
 import { CircleQuestionMark } from "lucide-react";
 import { useId, useRef, useState, type ReactNode } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "./cn";
 import { defer } from "./deferred";
 
 interface HelpPopoverProps {

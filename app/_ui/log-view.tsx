@@ -1,7 +1,7 @@
 "use client";
 import { useLayoutEffect, useRef, type ReactNode } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "./cn";
 import { formatDateTime, formatTime } from "@/app/_lib/format/format";
 import type { LogEntry } from "@/app/_lib/live/trpc";
 import { ScrollRegion } from "./scroll-region";

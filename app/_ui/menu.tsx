@@ -12,7 +12,7 @@ import {
   type PointerEvent,
   type ReactNode,
 } from "react";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "./cn";
 import { defer } from "./deferred";
 import type { MenuState } from "./menu-panel";
 import { Slot } from "./slot";

@@ -1,4 +1,4 @@
-import { cn } from "@/app/_lib/cn";
+import { cn } from "./cn";
 
 interface ProgressProps {
   value: number | null;

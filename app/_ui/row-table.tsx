@@ -1,6 +1,6 @@
 import { ArrowDown, ArrowUp } from "lucide-react";
 import type { HTMLAttributes, ReactNode, Ref } from "react";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "./cn";
 import { useHeadLabel } from "./head-label";
 
 export interface RowColumn<R> {

@@ -1,6 +1,6 @@
 "use client";
 import { useText } from "@/app/_i18n/text-provider";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "./cn";
 import { formatWords } from "@/app/_lib/format/format";
 import type { RunState } from "@/contracts/records/run-state";
 import { Badge, type BadgeTone } from "./badge";

@@ -1,5 +1,5 @@
 import type { ComponentProps } from "react";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "./cn";
 
 /** A box whose content is wider or longer than it. It takes the focus, so that the keyboard can scroll it. */
 export function ScrollRegion({

@@ -1,6 +1,6 @@
 import { Search } from "lucide-react";
 import type { ComponentProps } from "react";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "./cn";
 import { Input } from "./field";
 
 /** A search field. `label` is its accessible name; `onText` gets what is typed. */

@@ -1,5 +1,5 @@
 import type { ReactNode } from "react";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "./cn";
 import { Button } from "./button";
 
 /** A choice of one among a few, side by side. */

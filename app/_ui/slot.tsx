@@ -8,7 +8,7 @@ import {
   type ReactNode,
   type Ref,
 } from "react";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "./cn";
 
 type Props = Record<string, unknown>;
 type Handler = (...values: unknown[]) => void;

@@ -2,7 +2,7 @@
 import { TriangleAlert } from "lucide-react";
 import type { ReactNode } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "./cn";
 import { Button } from "./button";
 
 /** Shown while something loads, in the size of what comes, so that nothing moves when it arrives. */

@@ -1,6 +1,6 @@
 "use client";
 import type { ComponentProps } from "react";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "./cn";
 
 type SwitchProps = Omit<ComponentProps<"button">, "onChange"> & {
   checked: boolean;

@@ -1,6 +1,6 @@
 "use client";
 import { createContext, use, useId, type ComponentProps, type KeyboardEvent } from "react";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "./cn";
 
 interface Choice {
   value: string;

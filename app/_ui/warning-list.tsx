@@ -1,6 +1,6 @@
 import { TriangleAlert } from "lucide-react";
 import type { ComponentProps } from "react";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "./cn";
 
 /** Warnings, one sentence each; nothing where there is none. */
 export function WarningList({

@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { chromium, type Page } from "@playwright/test";
 import { z } from "zod";
-import { connect } from "@/cli/client";
+import { connect } from "@/cli/lib/client";
 import { buildLaunchOptions } from "@/e2e/support/browser";
 import { computePercentile } from "@/gpu-workers/runtime/latency";
 import { inRoot } from "@/lib/paths.mjs";

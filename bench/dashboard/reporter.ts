@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { connect } from "@/cli/client";
-import type { MetricPoint } from "@/contracts/worker-protocol/metric-point";
+import { connect } from "@/cli/lib/client";
+import type { MetricPoint } from "@/contracts/records/metric-point";
 import { groupBy } from "@/lib/group-by";
 import { getPresetConfig } from "@/server/testing/samples";
 import { TestWorker } from "@/server/testing/test-worker";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { ROOT } from "@/lib/paths.mjs";
 import type { Observation } from "@/core/statistics/bootstrap";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
-import type { MetricPoint } from "@/contracts/worker-protocol/metric-point";
+import type { MetricPoint } from "@/contracts/records/metric-point";
 import type { Question } from "@/contracts/worker-protocol/questions";
 import type { ReportItem } from "@/contracts/worker-protocol/reports";
 import type { AnswerStore, Generator } from "@/gpu-workers/llm/generator/generator";
@@ -26,7 +26,7 @@ import {
   MemoryContext,
   type LocalServices,
 } from "@/gpu-workers/testing/memory-context";
-import type { ServiceHandle } from "@/gpu-workers/jobs/run-context";
+import type { ServiceHandle } from "@/gpu-workers/jobs/context/run-context";
 import { chunk } from "@/lib/chunk";
 
 const BATCH = 64;

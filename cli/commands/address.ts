@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { AppError } from "@/contracts/errors";
-import type { CommandContext } from "@/cli/context";
+import type { CommandContext } from "@/cli/lib/context";
 import { addAccessSecret } from "@/lib/access.mjs";
 
 /** `address`. */

@@ -5,10 +5,10 @@ import { join, resolve } from "node:path";
 import { Option, type Command } from "commander";
 import { z } from "zod";
 import { AppError } from "@/contracts/errors";
-import { findRun, type Client } from "@/cli/client";
-import type { CommandContext } from "@/cli/context";
-import { fetchFile } from "@/cli/fetch-file";
-import { addLocalCommand, runLocalProgram } from "@/cli/local-program";
+import { findRun, type Client } from "@/cli/lib/client";
+import type { CommandContext } from "@/cli/lib/context";
+import { fetchFile } from "@/cli/lib/fetch-file";
+import { addLocalCommand, runLocalProgram } from "@/cli/lib/local-program";
 
 const FORMATS = ["peft", "hf"] as const;
 

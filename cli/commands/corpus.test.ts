@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { CommandContext } from "@/cli/context";
+import type { CommandContext } from "@/cli/lib/context";
 import { listenLocally } from "@/lib/testing/listen-locally";
 import { addCorpusCommands } from "./corpus";
 

@@ -16,13 +16,13 @@ import { DELIMITERS, ENCODINGS, QUOTINGS } from "@/contracts/formats/reading";
 import { describePreview, describeReading } from "@/core/corpora/describe-reading";
 import { getPublishedRetriever, suggestCorpusName } from "@/core/corpora/corpus-import";
 import { CORPUS_PRESETS } from "@/core/presets/corpus-presets";
-import type { Client } from "@/cli/client";
-import { printLaunched, type CommandContext } from "@/cli/context";
-import { formatMegabytes, formatTable } from "@/cli/format";
-import { addLocalCommand } from "@/cli/local-program";
-import { parseInteger, parseSha256 } from "@/cli/options";
-import { uploadFile } from "@/cli/upload-file";
-import { followRun } from "@/cli/watch-run";
+import type { Client } from "@/cli/lib/client";
+import { printLaunched, type CommandContext } from "@/cli/lib/context";
+import { formatMegabytes, formatTable } from "@/cli/lib/format";
+import { addLocalCommand } from "@/cli/lib/local-program";
+import { parseInteger, parseSha256 } from "@/cli/lib/options";
+import { uploadFile } from "@/cli/lib/upload-file";
+import { followRun } from "@/cli/lib/watch-run";
 
 interface ImportOptions {
   name?: string;

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { addLocalCommand } from "@/cli/local-program";
+import { addLocalCommand } from "@/cli/lib/local-program";
 
 /** `encoder fetch`. */
 export function addEncoderCommands(program: Command): void {

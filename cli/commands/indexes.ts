@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { planIndex, formatBytes } from "@/core/memory/index-plan";
-import { addLocalCommand } from "@/cli/local-program";
-import type { CommandContext } from "@/cli/context";
-import { parseInteger } from "@/cli/options";
+import { addLocalCommand } from "@/cli/lib/local-program";
+import type { CommandContext } from "@/cli/lib/context";
+import { parseInteger } from "@/cli/lib/options";
 
 /** `index adopt` and `index plan`. */
 export function addIndexCommands(program: Command, { print }: CommandContext): void {

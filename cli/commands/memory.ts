@@ -2,12 +2,12 @@ import { Option, type Command } from "commander";
 import type { MemoryVerdict } from "@/core/memory/training-memory";
 import { formatBytes } from "@/core/memory/index-plan";
 import { PRESETS } from "@/core/presets/run-presets";
-import { readBaseConfig, type BaseConfigOptions } from "@/cli/base-config";
-import type { Client } from "@/cli/client";
-import type { CommandContext } from "@/cli/context";
-import { formatTable } from "@/cli/format";
-import { collect, parseInteger } from "@/cli/options";
-import { applySettings } from "@/cli/settings";
+import { readBaseConfig, type BaseConfigOptions } from "@/cli/lib/base-config";
+import type { Client } from "@/cli/lib/client";
+import type { CommandContext } from "@/cli/lib/context";
+import { formatTable } from "@/cli/lib/format";
+import { collect, parseInteger } from "@/cli/lib/options";
+import { applySettings } from "@/cli/lib/settings";
 
 type Estimate = NonNullable<Awaited<ReturnType<Client["runs"]["planMemory"]["query"]>>>;
 

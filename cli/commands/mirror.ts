@@ -1,10 +1,10 @@
 import type { Command } from "commander";
 import { parseOrThrow } from "@/contracts/errors";
 import { createMirrorRequestSchema } from "@/contracts/api/mirrors";
-import { chooseByPrefix } from "@/cli/client";
-import type { CommandContext } from "@/cli/context";
-import { formatTable, shortenId } from "@/cli/format";
-import { readSecret } from "@/cli/read-secret";
+import { chooseByPrefix } from "@/cli/lib/client";
+import type { CommandContext } from "@/cli/lib/context";
+import { formatTable, shortenId } from "@/cli/lib/format";
+import { readSecret } from "@/cli/lib/read-secret";
 
 interface AddOptions {
   kind: string;

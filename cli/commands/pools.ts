@@ -8,10 +8,10 @@ import {
   type PoolRow,
 } from "@/contracts/api/pools";
 import { DEFAULT_TEMPLATES } from "@/core/pools/template";
-import { chooseByPrefix } from "@/cli/client";
-import type { CommandContext } from "@/cli/context";
-import { formatNumber, formatTable, shortenId } from "@/cli/format";
-import { readSecret } from "@/cli/read-secret";
+import { chooseByPrefix } from "@/cli/lib/client";
+import type { CommandContext } from "@/cli/lib/context";
+import { formatNumber, formatTable, shortenId } from "@/cli/lib/format";
+import { readSecret } from "@/cli/lib/read-secret";
 
 interface PoolOptions {
   kind?: string;

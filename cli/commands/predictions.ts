@@ -3,12 +3,12 @@ import { methodNameSchema, type MethodName } from "@/contracts/records/episode";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
 import { needsJudge, scorerSchema, type ScorerName } from "@/contracts/run-config/scoring";
 import { AppError } from "@/contracts/errors";
-import { findRun } from "@/cli/client";
-import { printLaunched, type CommandContext } from "@/cli/context";
-import { formatShare, formatTable } from "@/cli/format";
-import { collect, parseInteger } from "@/cli/options";
-import { applySettings } from "@/cli/settings";
-import { followRun } from "@/cli/watch-run";
+import { findRun } from "@/cli/lib/client";
+import { printLaunched, type CommandContext } from "@/cli/lib/context";
+import { formatShare, formatTable } from "@/cli/lib/format";
+import { collect, parseInteger } from "@/cli/lib/options";
+import { applySettings } from "@/cli/lib/settings";
+import { followRun } from "@/cli/lib/watch-run";
 import { writeUpstreamFiles } from "./upstream";
 
 const SCORERS = scorerSchema.unwrap().options;

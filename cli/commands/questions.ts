@@ -15,13 +15,13 @@ import {
   type QuestionPresetName,
 } from "@/core/presets/question-presets";
 import { DATA_DIR } from "@/lib/paths.mjs";
-import type { Client } from "@/cli/client";
-import type { CommandContext } from "@/cli/context";
-import { formatTable } from "@/cli/format";
-import { runLocalProgram } from "@/cli/local-program";
-import { collect } from "@/cli/options";
+import type { Client } from "@/cli/lib/client";
+import type { CommandContext } from "@/cli/lib/context";
+import { formatTable } from "@/cli/lib/format";
+import { runLocalProgram } from "@/cli/lib/local-program";
+import { collect } from "@/cli/lib/options";
 import { formatFound } from "@/core/reading/format-found";
-import { readQuestionSource } from "@/cli/question-file";
+import { readQuestionSource } from "@/cli/lib/question-file";
 
 interface ImportOptions {
   name: string;

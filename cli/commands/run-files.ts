@@ -1,10 +1,10 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { Option, type Command } from "commander";
-import { findRun } from "@/cli/client";
-import { fetchFile } from "@/cli/fetch-file";
-import { collect } from "@/cli/options";
-import type { CommandContext } from "@/cli/context";
+import { findRun } from "@/cli/lib/client";
+import { fetchFile } from "@/cli/lib/fetch-file";
+import { collect } from "@/cli/lib/options";
+import type { CommandContext } from "@/cli/lib/context";
 import { formatReportDocument } from "@/core/report/report-document";
 import { loadCatalogue } from "@/core/texts/catalogue";
 import { createTranslate, UNTRANSLATED } from "@/core/texts/format-text";

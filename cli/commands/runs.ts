@@ -3,20 +3,20 @@ import { Option, type Command } from "commander";
 import { runStateSchema, type RunState } from "@/contracts/records/run-state";
 import { ALARMS, formatAlarmEvidence } from "@/core/metrics/alarms";
 import { PRESETS } from "@/core/presets/run-presets";
-import { readBaseConfig, type BaseConfigOptions } from "@/cli/base-config";
-import { findRun, type Client } from "@/cli/client";
-import { printLaunched, type CommandContext } from "@/cli/context";
+import { readBaseConfig, type BaseConfigOptions } from "@/cli/lib/base-config";
+import { findRun, type Client } from "@/cli/lib/client";
+import { printLaunched, type CommandContext } from "@/cli/lib/context";
 import {
   formatDuration,
   formatMegabytes,
   formatNumber,
   formatTable,
   shortenId,
-} from "@/cli/format";
-import { collect, parseInteger } from "@/cli/options";
-import { applySettings } from "@/cli/settings";
+} from "@/cli/lib/format";
+import { collect, parseInteger } from "@/cli/lib/options";
+import { applySettings } from "@/cli/lib/settings";
 import { listMemoryWarnings } from "./memory";
-import { followRun } from "@/cli/watch-run";
+import { followRun } from "@/cli/lib/watch-run";
 
 interface LaunchOptions extends BaseConfigOptions {
   watch?: boolean;

@@ -14,13 +14,13 @@ import {
   formatSweepMarkdown,
 } from "@/core/sweep/sweep-table";
 import { parseAxis, parseRow, parseSeeds } from "@/core/sweep/sweep-text";
-import { readBaseConfig, type BaseConfigOptions } from "@/cli/base-config";
-import { chooseByPrefix, type Client } from "@/cli/client";
-import type { CommandContext } from "@/cli/context";
-import { formatDuration, formatTable, shortenId } from "@/cli/format";
-import { collect, parseInteger } from "@/cli/options";
-import { applySettings } from "@/cli/settings";
-import { watchSweep, type SweepDetail } from "@/cli/watch-sweep";
+import { readBaseConfig, type BaseConfigOptions } from "@/cli/lib/base-config";
+import { chooseByPrefix, type Client } from "@/cli/lib/client";
+import type { CommandContext } from "@/cli/lib/context";
+import { formatDuration, formatTable, shortenId } from "@/cli/lib/format";
+import { collect, parseInteger } from "@/cli/lib/options";
+import { applySettings } from "@/cli/lib/settings";
+import { watchSweep, type SweepDetail } from "@/cli/lib/watch-sweep";
 
 interface LaunchOptions extends BaseConfigOptions {
   presetSweep?: string;

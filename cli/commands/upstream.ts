@@ -3,9 +3,9 @@ import { basename, dirname, join, relative } from "node:path";
 import { Option, type Command } from "commander";
 import { methodNameSchema, type MethodName } from "@/contracts/records/episode";
 import { AppError } from "@/contracts/errors";
-import { findRun } from "@/cli/client";
-import type { CommandContext } from "@/cli/context";
-import { formatShare, formatTable, shortenId } from "@/cli/format";
+import { findRun } from "@/cli/lib/client";
+import type { CommandContext } from "@/cli/lib/context";
+import { formatShare, formatTable, shortenId } from "@/cli/lib/format";
 
 interface ImportOptions {
   name?: string;

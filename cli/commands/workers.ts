@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import type { CommandContext } from "@/cli/context";
-import { formatTable, shortenId } from "@/cli/format";
+import type { CommandContext } from "@/cli/lib/context";
+import { formatTable, shortenId } from "@/cli/lib/format";
 
 /** `workers`. */
 export function addWorkerCommands(

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { metricNameSchema } from "@/contracts/worker-protocol/metric-point";
+import { metricNameSchema } from "@/contracts/records/metric-point";
 
 export const metricNamesRequestSchema = z.object({ runId: z.uuid() });
 

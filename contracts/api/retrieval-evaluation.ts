@@ -77,7 +77,7 @@ export const listEvaluationsResponseSchema = z.array(
     questionSet: z.string(),
     depth: z.int(),
     retriever: retrieverSchema,
-    /** recall@10 so far. */
+    /** Headline metric so far. */
     headline: z.number().nullable(),
   }),
 );

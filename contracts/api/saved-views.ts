@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { metricNameSchema } from "@/contracts/worker-protocol/metric-point";
+import { metricNameSchema } from "@/contracts/records/metric-point";
 
 /** A list's filters, order and columns, as its page's address holds them: "state=failed&sort=name". */
 const addressViewSchema = z.object({ query: z.string().max(4000) });

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { metricNameSchema } from "@/contracts/worker-protocol/metric-point";
+import { metricNameSchema } from "@/contracts/records/metric-point";
 import { runKindSchema, runStateSchema } from "@/contracts/records/run-state";
 import { settingValueSchema, sweepSpecSchema } from "@/contracts/run-config/sweep";
 import { progressSchema } from "@/contracts/worker-protocol/reports";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { metricNameSchema } from "@/contracts/worker-protocol/metric-point";
+import { metricNameSchema } from "./metric-point";
 
 /** Known ways in which training a searcher collapses. Their rules are in core/alarms/rules.ts. */
 export const alarmNameSchema = z.enum([

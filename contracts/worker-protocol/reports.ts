@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { attemptRefSchema } from "./attempt";
-import { epochMillisecondsSchema, metricPointSchema } from "./metric-point";
+import { epochMillisecondsSchema, metricPointSchema } from "@/contracts/records/metric-point";
 import { errorCodeSchema } from "@/contracts/errors";
 import { alarmChangeSchema } from "@/contracts/records/alarms";
 import { documentTextSchema, episodeRecordSchema } from "@/contracts/records/episode";

@@ -58,7 +58,7 @@ export const RUN_TERMS = {
   },
   preflight: {
     text: "The checks before a run begins: retriever, engine, generator, judge and questions are opened, and each is listed with its state and its error.",
-    source: "gpu-workers/jobs/preflight.ts; core/run/requirements.ts",
+    source: "gpu-workers/jobs/context/preflight.ts; core/run/requirements.ts",
   },
   checkpoint: {
     text: "What a training stores after a step: weights, optimiser and the place in the questions. Runs resume and branch from it, and predictions answer with it.",

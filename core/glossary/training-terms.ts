@@ -38,7 +38,7 @@ export const SEARCH_TERMS = {
   "action-tokens": {
     text: "Tokens that the searcher wrote itself, mean and longest.",
     formula: "tokens chosen by the searcher, summed over the turns of an episode",
-    source: "core/episode/episode-statistics.ts, countTokens",
+    source: "core/metrics/episode-statistics.ts, countTokens",
   },
 } satisfies Explanations;
 

@@ -12,6 +12,13 @@ export type MetricUnit =
   | "watts"
   | "wattHours";
 
+/**
+ * Parts of all questions, by who answers them: searcher and naive RAG, the searcher alone, naive RAG alone, neither. In the
+ * order in which charts stack them.
+ */
+export const QUADRANTS = ["both-right", "gained", "lost", "both-wrong"] as const;
+export type Quadrant = (typeof QUADRANTS)[number];
+
 export type MetricRole =
   /** The one number of a run in a list. */
   | "headline"
@@ -19,14 +26,14 @@ export type MetricRole =
   | "outcome"
   /** What the outcome is compared with: naive RAG. */
   | "reference"
+  /** Says first whether a search agent learns, and why not: it stands before all others, and so does its chart. */
+  | "key"
   /** Printed while a run is followed on the command line. */
   | "progress"
   /** Shows early that training or a service goes wrong. */
   | "health"
-  /** Time, memory, tokens, searches or money. */
-  | "cost"
-  /** Who answers, as a share of the questions; `quadrant-metrics.ts` says which of the four. */
-  | "quadrant";
+  /** Share of the questions in this quadrant. */
+  | Quadrant;
 
 export interface MetricDefinition {
   description: string;

@@ -13,6 +13,7 @@ import {
   wattHours,
   watts,
   type MetricDefinition,
+  type MetricRole,
 } from "./metric-definition";
 
 /**
@@ -24,17 +25,21 @@ import {
  * alone.
  */
 
-type Define = (description: string) => MetricDefinition;
+type Define = (description: string, ...roles: MetricRole[]) => MetricDefinition;
 
 /** Shows early that training or a service goes wrong: less is better. */
-const healthNumber: Define = (description) => number(description, "lower", "health");
-const healthShare: Define = (description) => share(description, "lower", "health");
-const healthCount: Define = (description) => count(description, "lower", "health");
+const healthNumber: Define = (description, ...roles) =>
+  number(description, "lower", "health", ...roles);
+const healthShare: Define = (description, ...roles) =>
+  share(description, "lower", "health", ...roles);
+const healthCount: Define = (description, ...roles) =>
+  count(description, "lower", "health", ...roles);
 /** What is paid for a result: less is better. */
-const costSeconds: Define = (description) => seconds(description, "lower", "cost");
-const costMilliseconds: Define = (description) => milliseconds(description, "lower", "cost");
-const costTokens: Define = (description) => tokens(description, "lower", "cost");
-const costMebibytes: Define = (description) => mebibytes(description, "lower", "cost");
+const costSeconds: Define = (description, ...roles) => seconds(description, "lower", ...roles);
+const costMilliseconds: Define = (description, ...roles) =>
+  milliseconds(description, "lower", ...roles);
+const costTokens: Define = (description, ...roles) => tokens(description, "lower", ...roles);
+const costMebibytes: Define = (description, ...roles) => mebibytes(description, "lower", ...roles);
 
 export const METRICS = {
   "cold-start/loss": number(
@@ -47,7 +52,7 @@ export const METRICS = {
     "higher",
   ),
   "reward/mean": {
-    ...number("Mean reward of the step's episodes", "higher", "headline", "progress"),
+    ...number("Mean reward of the step's episodes", "higher", "headline", "key", "progress"),
     label: "reward",
   },
   "reward/generation_accuracy": share(
@@ -57,22 +62,22 @@ export const METRICS = {
   "reward/utility_1_gen_1": share(
     "Share of episodes whose answer is right where naive RAG's is wrong",
     "higher",
-    "quadrant",
+    "gained",
   ),
   "reward/utility_0_gen_1": share(
     "Share of episodes whose answer is right as naive RAG's is",
     "higher",
-    "quadrant",
+    "both-right",
   ),
   "reward/utility_0_gen_0": share(
     "Share of episodes whose answer is wrong as naive RAG's is",
     "lower",
-    "quadrant",
+    "both-wrong",
   ),
   "reward/utility_-1_gen_0": share(
     "Share of episodes whose answer is wrong where naive RAG's is right",
     "lower",
-    "quadrant",
+    "lost",
   ),
   "reward/gbr": number("What Gain Beyond RAG adds to the mean reward", "higher"),
   "reward/upstream": number("What utility + generation adds to the mean reward", "higher"),
@@ -106,6 +111,7 @@ export const METRICS = {
     "Generation accuracy on held-out questions, greedy",
     "higher",
     "outcome",
+    "key",
     "progress",
   ),
   "held-out/rag_accuracy": share(
@@ -114,41 +120,36 @@ export const METRICS = {
     "progress",
     "reference",
   ),
-  "held-out/gbr": number("Gain Beyond RAG on held-out questions", "higher"),
+  "held-out/gbr": number("Gain Beyond RAG on held-out questions", "higher", "key"),
   "held-out/gained": share(
     "Share of held-out questions that s3 answers and naive RAG does not",
     "higher",
-    "quadrant",
+    "gained",
   ),
   "held-out/lost": share(
     "Share of held-out questions that naive RAG answers and s3 does not",
     "lower",
-    "quadrant",
+    "lost",
   ),
   "held-out/both_right": share(
     "Share of held-out questions that both answer",
     "higher",
-    "quadrant",
+    "both-right",
   ),
   "held-out/both_wrong": share(
     "Share of held-out questions that neither answers",
     "lower",
-    "quadrant",
+    "both-wrong",
   ),
   "held-out/gold_retrieved": share("Share of gold documents in any window, held-out", "higher"),
   "held-out/gold_selected": share(
     "Share of gold documents handed to the generator, held-out",
     "higher",
+    "key",
   ),
-  "held-out/documents": number(
-    "Documents handed to the generator per held-out question",
-    null,
-    "cost",
-  ),
+  "held-out/documents": number("Documents handed to the generator per held-out question"),
   "held-out/searches": number(
     "Searches per held-out episode, the question's own retrieval not counted",
-    null,
-    "cost",
   ),
   "held-out/redundant_queries": share(
     "Share of queries that repeat an earlier one or the question, held-out",
@@ -160,9 +161,9 @@ export const METRICS = {
   "search/searches": number(
     "Searches per episode, the question's own retrieval not counted",
     null,
-    "cost",
+    "key",
   ),
-  "search/documents": number("Documents handed to the generator per episode", null, "cost"),
+  "search/documents": number("Documents handed to the generator per episode"),
   "search/new_documents": share(
     "Share of documents in later windows that no earlier window held",
     "higher",
@@ -178,10 +179,11 @@ export const METRICS = {
     "higher",
     "health",
   ),
-  "search/format_errors": healthNumber("Format errors per episode"),
+  "search/format_errors": healthNumber("Format errors per episode", "key"),
   "search/implicit_selections": healthShare("Share of turns without a selection of their own"),
   "groups/without_variance": healthShare(
     "Share of groups that cannot teach: all their samples got the same reward",
+    "key",
   ),
   "groups/dead_questions": healthShare(
     "Share of the step's questions, of those with several samples, that no sample answered right",
@@ -208,6 +210,7 @@ export const METRICS = {
     "Share of the returns' variance that the critic explains, before the update",
     "higher",
     "health",
+    "key",
   ),
   "critic/grad_norm": healthNumber("Gradient norm of the critic before clipping"),
   "critic/lr": number("Learning rate of the critic"),
@@ -218,11 +221,12 @@ export const METRICS = {
   "actor/pg_loss": number("Policy loss per action token, without KL and entropy", "lower"),
   "actor/kl_loss": healthNumber(
     "KL to the reference policy per action token, where it is a term of the loss",
+    "key",
   ),
   "actor/kl_coef": number("Weight of the KL in the loss"),
   "actor/ppo_kl": healthNumber("KL from the old policy per action token (k1 estimate)"),
-  "actor/entropy_loss": number("Entropy of the policy per action token", null, "health"),
-  "actor/grad_norm": healthNumber("Gradient norm before clipping"),
+  "actor/entropy_loss": number("Entropy of the policy per action token", null, "health", "key"),
+  "actor/grad_norm": healthNumber("Gradient norm before clipping", "key"),
   "actor/lr": number("Learning rate of the searcher"),
   "actor/pg_clipfrac": healthShare("Share of action tokens whose ratio was clipped"),
   "actor/ratio_max": number("Largest importance ratio", null, "health"),
@@ -245,7 +249,7 @@ export const METRICS = {
   ),
   "mismatch/kl": healthNumber("KL of the sampler from the trainer per action token (k1 estimate)"),
   "mismatch/truncated": healthShare("Share of action tokens whose importance weight was truncated"),
-  "response_length/mean": tokens("Action tokens per episode, mean", null, "cost"),
+  "response_length/mean": tokens("Action tokens per episode, mean", null, "key"),
   "response_length/max": tokens("Action tokens per episode, largest"),
   "response_length/min": tokens("Action tokens per episode, smallest"),
   "response_length/clip_ratio": healthShare("Share of episodes cut by a token limit"),
@@ -260,7 +264,7 @@ export const METRICS = {
     "Share of action tokens among all tokens after the prompt",
     "higher",
   ),
-  "timing_s/step": costSeconds("Seconds a step took"),
+  "timing_s/step": costSeconds("Seconds a step took", "key"),
   "timing_s/pool": costSeconds("Seconds for naive-RAG answers of candidate questions"),
   "timing_s/gen": costSeconds("Seconds for sampling the episodes (generation by the searcher)"),
   "timing_s/retrieve": costSeconds("Seconds for retrieval"),
@@ -306,12 +310,10 @@ export const METRICS = {
   "system/gpu_energy_wh": wattHours(
     "Estimated energy of the machine's GPUs together since the report before: their power over time",
     "lower",
-    "cost",
   ),
   "endpoint/calls": count(
     "Requests that the endpoints of generator and judge answered since the step before",
     "lower",
-    "cost",
   ),
   "endpoint/prompt_tokens": costTokens(
     "Prompt tokens that the endpoints of generator and judge read since the step before",
@@ -322,7 +324,6 @@ export const METRICS = {
   "endpoint/cost_usd": usDollars(
     "US dollars that the endpoints of generator and judge cost since the step before, by the prices set for them",
     "lower",
-    "cost",
   ),
   "generator/retries": healthShare(
     "Share of requests to generator and judge that failed and were repeated",
@@ -332,15 +333,13 @@ export const METRICS = {
   "generator/turn_answers": count(
     "Answers that the step took for the gains of turns, beside those of its episodes",
     "lower",
-    "cost",
   ),
-  "judge/calls": count("Requests that the judge has answered in this attempt", "lower", "cost"),
+  "judge/calls": count("Requests that the judge has answered in this attempt", "lower"),
   "judge/prompt_tokens": costTokens("Prompt tokens that the judge has read in this attempt"),
   "judge/completion_tokens": costTokens("Tokens that the judge has written in this attempt"),
   "judge/cost_usd": usDollars(
     "US dollars that the judge has cost in this attempt, by the prices set for it",
     "lower",
-    "cost",
   ),
   "retrieval/recall@1": share("Share of gold documents among the first 1", "higher"),
   "retrieval/recall@3": share("Share of gold documents among the first 3", "higher"),

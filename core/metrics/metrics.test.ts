@@ -7,11 +7,11 @@ import {
   getHeadlineMetric,
   getMetricLabel,
   getMetricWithRole,
+  getQuadrantMetrics,
   isLowerBetter,
   listMetricsWithRole,
   listSweepMetrics,
 } from "./metrics";
-import { HELD_OUT_QUADRANTS, TRAINING_QUADRANTS } from "./quadrant-metrics";
 import { RANKING_METRICS } from "./ranking-metrics";
 
 describe("metrics", () => {
@@ -40,10 +40,37 @@ describe("metrics", () => {
     );
   });
 
-  it("have the role of a quadrant where they are one", () => {
-    expect(listMetricsWithRole("quadrant").sort()).toEqual(
-      [...Object.values(TRAINING_QUADRANTS), ...Object.values(HELD_OUT_QUADRANTS)].sort(),
-    );
+  it("are the shares of the quadrants by role, of a step's episodes and of held-out questions", () => {
+    expect(getQuadrantMetrics("reward")).toEqual({
+      "both-right": "reward/utility_0_gen_1",
+      gained: "reward/utility_1_gen_1",
+      lost: "reward/utility_-1_gen_0",
+      "both-wrong": "reward/utility_0_gen_0",
+    });
+    expect(getQuadrantMetrics("held-out")).toEqual({
+      "both-right": "held-out/both_right",
+      gained: "held-out/gained",
+      lost: "held-out/lost",
+      "both-wrong": "held-out/both_wrong",
+    });
+  });
+
+  it("are the key ones in the order of the table", () => {
+    expect(listMetricsWithRole("key")).toEqual([
+      "reward/mean",
+      "held-out/accuracy",
+      "held-out/gbr",
+      "held-out/gold_selected",
+      "search/searches",
+      "search/format_errors",
+      "groups/without_variance",
+      "critic/vf_explained_var",
+      "actor/kl_loss",
+      "actor/entropy_loss",
+      "actor/grad_norm",
+      "response_length/mean",
+      "timing_s/step",
+    ]);
   });
 
   it("are found by their name, families by their prefix", () => {

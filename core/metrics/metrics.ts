@@ -1,7 +1,12 @@
 import type { RunKind } from "@/contracts/records/run-state";
 import { METRIC_FAMILIES } from "./metric-families";
 import { METRICS, type MetricName } from "./metric-table";
-import type { MetricDefinition, MetricRole } from "./metric-definition";
+import {
+  QUADRANTS,
+  type MetricDefinition,
+  type MetricRole,
+  type Quadrant,
+} from "./metric-definition";
 
 /** Choosing metrics by their roles, and what is known of one by its name. */
 
@@ -80,6 +85,21 @@ export function getMetricWithRole(role: MetricRole, kind: RunKind): MetricName {
 /** The one number of a run in a list. A kind without a number of its own has that of training, which stays empty. */
 export const getHeadlineMetric = (kind: RunKind): MetricName =>
   listMetricsWithRole("headline", kind)[0] ?? getMetricWithRole("headline", "train");
+
+/** Metrics of the quadrants: of a training step's episodes ("reward") or of held-out questions. */
+export function getQuadrantMetrics(
+  family: "reward" | "held-out",
+): Readonly<Record<Quadrant, MetricName>> {
+  const find = (quadrant: Quadrant): MetricName => {
+    const metric = listMetricsWithRole(quadrant).find((name) => name.startsWith(`${family}/`));
+    if (metric === undefined) throw new Error(`No ${family} metric has the role ${quadrant}.`);
+    return metric;
+  };
+  return Object.fromEntries(QUADRANTS.map((quadrant) => [quadrant, find(quadrant)])) as Record<
+    Quadrant,
+    MetricName
+  >;
+}
 
 /** The metrics that a sweep's table begins with: the outcome, then the headline. Index runs report none. */
 export const listSweepMetrics = (kind: RunKind): MetricName[] =>

@@ -23,6 +23,5 @@ export const RANK_METRICS = {
   "engine/rank_memory_max_mb": mebibytes(
     "Peak memory of the rank that took most: on its GPU, or on a CPU resident",
     "lower",
-    "cost",
   ),
 } as const satisfies Record<string, MetricDefinition>;

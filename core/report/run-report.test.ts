@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { RunReport } from "@/contracts/api/report";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
 import { createTranslate, NO_TRANSLATION, type Translate } from "@/core/texts/format-text";
-import { CHINESE } from "@/core/texts/zh/catalogue";
+import { CHINESE } from "@/core/texts/chinese";
 import { drawLineChart } from "./line-chart";
 import { formatReportDocument } from "./report-document";
 import { formatHtml, type ReportNode } from "./report-node";

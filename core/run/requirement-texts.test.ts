@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { createTranslate } from "@/core/texts/format-text";
-import { CHINESE, CHINESE_TRANSLATION } from "@/core/texts/zh/catalogue";
+import { CHINESE, CHINESE_TRANSLATION } from "@/core/texts/chinese";
 import { buildRequirement } from "./build-requirement";
 import { describeRequirement } from "./requirement-texts";
 

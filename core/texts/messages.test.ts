@@ -3,7 +3,7 @@ import { planIndex } from "@/core/memory/index-plan";
 import { createTranslate } from "./format-text";
 import { markMessage } from "./mark-message";
 import { createMessageReader } from "./messages";
-import { CHINESE, CHINESE_TRANSLATION } from "./zh/catalogue";
+import { CHINESE, CHINESE_TRANSLATION } from "./chinese";
 
 const { message: read } = createTranslate("zh", CHINESE, CHINESE_TRANSLATION.readMessage);
 

@@ -1,10 +1,6 @@
-import { countRepeatedQueries } from "@/core/episode/episode-statistics";
+import { countRepeatedQueries } from "@/core/metrics/episode-statistics";
 import type { MetricName } from "@/core/metrics/metric-table";
-import {
-  HELD_OUT_QUADRANTS,
-  TRAINING_QUADRANTS,
-  type QuadrantMetrics,
-} from "@/core/metrics/quadrant-metrics";
+import { getQuadrantMetrics } from "@/core/metrics/metrics";
 import { computeQueryInformation } from "@/core/metrics/query-information";
 import { computeMean } from "@/core/statistics/summary";
 
@@ -59,7 +55,7 @@ export function computeObservedTrainingMetrics(episodes: readonly ObservedEpisod
       groups.filter((group) => group.every(({ isRight }) => isRight !== null)),
       (group) => group.every(({ isRight }) => isRight === false),
     ),
-    ...measureQuadrants(judged, TRAINING_QUADRANTS),
+    ...measureQuadrants(judged, "reward"),
   });
 }
 
@@ -74,22 +70,23 @@ export function computeObservedHeldOutMetrics(episodes: readonly ObservedEpisode
     "held-out/rag_accuracy": naive,
     "held-out/gbr": accuracy === undefined || naive === undefined ? undefined : accuracy - naive,
     ...measureQueries(listRead(episodes), "held-out/searches", "held-out/redundant_queries"),
-    ...measureQuadrants(judged, HELD_OUT_QUADRANTS),
+    ...measureQuadrants(judged, "held-out"),
   });
 }
 
 /** Shares of the episodes whose naive RAG is known, by who is right. */
 function measureQuadrants(
   judged: readonly ObservedEpisode[],
-  names: QuadrantMetrics,
+  family: "reward" | "held-out",
 ): Partial<Record<MetricName, number | undefined>> {
+  const names = getQuadrantMetrics(family);
   const compared = judged.filter(({ naive }) => naive !== null);
   const measure = (right: boolean, naive: boolean): number | undefined =>
     computeShare(compared, (one) => one.isRight === right && one.naive! >= 1 === naive);
   return {
     [names.gained]: measure(true, false),
-    [names.bothRight]: measure(true, true),
-    [names.bothWrong]: measure(false, false),
+    [names["both-right"]]: measure(true, true),
+    [names["both-wrong"]]: measure(false, false),
     [names.lost]: measure(false, true),
   };
 }

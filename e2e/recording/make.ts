@@ -17,7 +17,7 @@ import pg from "pg";
 import { findFreePort } from "@/lib/free-port.mjs";
 import { ROOT } from "@/lib/paths.mjs";
 import packageJson from "@/package.json";
-import { connect } from "@/cli/client";
+import { connect } from "@/cli/lib/client";
 import { MIGRATIONS_DIR } from "@/server/platform/db/migrate";
 import { EXAMPLE_FILE } from "@/server/features/example/load-example";
 import { startPostgres } from "@/server/testing/postgres";

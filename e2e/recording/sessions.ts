@@ -2,8 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { findPreset } from "@/core/presets/run-presets";
 import { runConfigSchema, type RunConfigInput } from "@/contracts/run-config/run-config";
 import type { RunState } from "@/contracts/records/run-state";
-import type { Client } from "@/cli/client";
-import { watchRun } from "@/cli/watch-run";
+import type { Client } from "@/cli/lib/client";
+import { watchRun } from "@/cli/lib/watch-run";
 import { READ_ANSWERS } from "./read-answers";
 
 /** What is done with a fresh product, through its API, so that its state can be recorded. */

@@ -16,7 +16,7 @@ import { parseArgs } from "node:util";
 import { chromium, type Browser, type BrowserContext } from "@playwright/test";
 import { LANGUAGE_COOKIE } from "@/app/_i18n/language";
 import { LANGUAGES, type Language } from "@/core/texts/languages";
-import { connect } from "@/cli/client";
+import { connect } from "@/cli/lib/client";
 import { inRoot } from "@/lib/paths.mjs";
 import { buildLaunchOptions } from "../support/browser";
 import { RECORDED_URL_VARIABLE } from "../support/product";

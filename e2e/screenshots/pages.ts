@@ -1,4 +1,4 @@
-import type { Client } from "@/cli/client";
+import type { Client } from "@/cli/lib/client";
 import { RECORDED } from "../support/product";
 
 /** What of the recording the pages are opened with. */

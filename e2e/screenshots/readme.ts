@@ -3,7 +3,7 @@ import type { BrowserContext, Page } from "@playwright/test";
 import sharp from "sharp";
 import type { Language } from "@/core/texts/languages";
 import { inRoot } from "@/lib/paths.mjs";
-import type { Client } from "@/cli/client";
+import type { Client } from "@/cli/lib/client";
 import { DEFAULT_TEMPLATES } from "@/core/pools/template";
 import { startFreshProduct } from "../support/fresh-product";
 import { RECORDED, waitLive } from "../support/product";

@@ -1,5 +1,5 @@
 import { expect, type Locator, type Page } from "@playwright/test";
-import { connect, type Client } from "@/cli/client";
+import { connect, type Client } from "@/cli/lib/client";
 import { openRun, waitLive } from "./product";
 
 /** What specs look at in a run's list of episodes. */

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from "node:crypto";
-import { connect, type Client } from "@/cli/client";
+import { connect, type Client } from "@/cli/lib/client";
 import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
 import { findPreset } from "@/core/presets/run-presets";
 import { TestWorker } from "@/server/testing/test-worker";

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { existsSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { AppError } from "@/contracts/errors";
-import type { RunContext } from "@/gpu-workers/jobs/run-context";
+import type { RunContext } from "@/gpu-workers/jobs/context/run-context";
 import { point, TestAgents, waitForAbort, writeCheckpoint } from "./testing/harness";
 import { ProtocolServer } from "./testing/protocol-server";
 import { waitUntil } from "@/lib/testing/wait-until";

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import { AppError, toWireError } from "@/contracts/errors";
 import type { LaunchedKind } from "@/contracts/records/run-state";
 import type { WorkerRequest, WorkerResponse } from "@/contracts/worker-protocol/worker-protocol";
-import type { Executor } from "@/gpu-workers/jobs/run-context";
+import type { Executor } from "@/gpu-workers/jobs/context/run-context";
 import { Attempt, type AttemptDependencies, type LeasedRun } from "./attempt";
 import { ArtifactTransfer } from "./artifact-transfer";
 import { Connection, ServerRefusal, type ConnectionTiming, type Notice } from "./connection";
@@ -14,7 +14,7 @@ import { HeldAttempts } from "./held-attempts";
 import { Refusals } from "./refusals";
 import { ServiceRegistry, type ServiceStarters } from "./services";
 import { TaskRunner } from "./tasks";
-import { type TaskHandlers } from "@/gpu-workers/jobs/task-context";
+import { type TaskHandlers } from "@/gpu-workers/jobs/context/task-context";
 
 type Slots = WorkerRequest<"lease">["freeSlots"];
 

@@ -14,7 +14,7 @@ import type {
   ReportItem,
 } from "@/contracts/worker-protocol/reports";
 import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
-import type { Executor, RunContext } from "@/gpu-workers/jobs/run-context";
+import type { Executor, RunContext } from "@/gpu-workers/jobs/context/run-context";
 import type {
   CommandTracking,
   LocalCheckpoint,

@@ -5,7 +5,7 @@ import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { AppError } from "@/contracts/errors";
 import { readSamplerPlacement } from "@/contracts/run-config/sampler";
-import type { SamplerRequirements } from "@/gpu-workers/jobs/run-context";
+import type { SamplerRequirements } from "@/gpu-workers/jobs/context/run-context";
 import { isAlive } from "@/lib/lock.mjs";
 import { waitUntil } from "@/lib/testing/wait-until";
 import { createDefaultStarters } from "./default-services";

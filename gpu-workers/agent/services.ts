@@ -5,7 +5,11 @@ import type { RetrieverConfig } from "@/contracts/run-config/retriever";
 import type { ServiceReport } from "@/contracts/worker-protocol/attach";
 import type { EngineClient } from "@/gpu-workers/llm/engine/client";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
-import type { SamplerRequirements, ServiceHandle, Services } from "@/gpu-workers/jobs/run-context";
+import type {
+  SamplerRequirements,
+  ServiceHandle,
+  Services,
+} from "@/gpu-workers/jobs/context/run-context";
 import type { VllmClient } from "@/gpu-workers/llm/vllm-server/client";
 import type { ModelBackend } from "@/gpu-workers/llm/serving/model-service";
 import { SharedService, type AcquireOptions, type StartedService } from "./shared-service";

@@ -1,7 +1,7 @@
 import { AppError, toWireError } from "@/contracts/errors";
 import type { ClusterStatus } from "@/contracts/engine/cluster";
 import type { ServiceReport } from "@/contracts/worker-protocol/attach";
-import type { ServiceHandle } from "@/gpu-workers/jobs/run-context";
+import type { ServiceHandle } from "@/gpu-workers/jobs/context/run-context";
 
 /** What is up once a service has started. */
 export interface StartedService<T> {

@@ -17,7 +17,7 @@ import {
   type TaskRequest,
 } from "@/contracts/worker-protocol/tasks";
 import { CorpusFile } from "@/gpu-workers/corpora/file/corpus-file";
-import type { TaskContext, TaskHandlers, TaskOf } from "@/gpu-workers/jobs/task-context";
+import type { TaskContext, TaskHandlers, TaskOf } from "@/gpu-workers/jobs/context/task-context";
 import { parseProgress } from "@/gpu-workers/retrieval/retriever";
 import type { ArtifactTransfer } from "./artifact-transfer";
 import type { Connection } from "./connection";

@@ -10,7 +10,7 @@ import { runConfigSchema } from "@/contracts/run-config/run-config";
 import { trainConfigSchema, type TrainConfig } from "@/contracts/run-config/train-config";
 import { findPreset } from "@/core/presets/run-presets";
 import { executors } from "@/gpu-workers/jobs/executors";
-import type { SamplerRequirements } from "@/gpu-workers/jobs/run-context";
+import type { SamplerRequirements } from "@/gpu-workers/jobs/context/run-context";
 import { EndpointClient } from "@/gpu-workers/llm/endpoint/endpoint-client";
 import { BASE_MODEL_NAME, type VllmClient } from "@/gpu-workers/llm/vllm-server/client";
 import { VllmSampler } from "@/gpu-workers/llm/vllm-server/sampler";

@@ -3,8 +3,8 @@ import { runCommand } from "./command/run-command";
 import { evaluateRetriever } from "./evaluate/evaluate";
 import { indexCorpus } from "./index/index-corpus";
 import { serve } from "./serve/serve";
-import type { Executor } from "./run-context";
-import { withHardware } from "./report-hardware";
+import type { Executor } from "./context/run-context";
+import { withHardware } from "./context/report-hardware";
 import { predict } from "./predict/predict";
 import { train } from "./train/train";
 

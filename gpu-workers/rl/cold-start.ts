@@ -4,7 +4,7 @@ import type { Question } from "@/contracts/worker-protocol/questions";
 import { shuffleBySalt } from "@/gpu-workers/runtime/keys";
 import { groupBy } from "@/lib/group-by";
 import type { Policy } from "./policy";
-import { selectOptimizer } from "./policy-update/learning-rate";
+import { selectOptimizer } from "./learning-rate";
 import {
   countActionTokens,
   buildDatum,

@@ -3,7 +3,7 @@ import type { Episode, EpisodeRecord } from "@/contracts/records/episode";
 import type { MetricName } from "@/core/metrics/metric-table";
 import { METHODS } from "@/core/run/methods";
 import type { Question } from "@/contracts/worker-protocol/questions";
-import { countRepeatedQueries, countTokens, listQueries } from "@/core/episode/episode-statistics";
+import { countRepeatedQueries, countTokens, listQueries } from "@/core/metrics/episode-statistics";
 import { computeMean } from "@/core/statistics/summary";
 import { groupBy } from "@/lib/group-by";
 import { summariseMeanMaxMin, type MetricValues } from "./metric-values";

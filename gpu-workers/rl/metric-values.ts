@@ -1,6 +1,6 @@
 import { computeMean, findMaximum, findMinimum } from "@/core/statistics/summary";
 import type { MetricName } from "@/core/metrics/metric-table";
-import type { MetricPoint } from "@/contracts/worker-protocol/metric-point";
+import type { MetricPoint } from "@/contracts/records/metric-point";
 
 /** Values of one step or evaluation by metric. A metric that has no meaning for its episodes is left out. */
 export type MetricValues = Partial<Record<MetricName, number>>;

@@ -3,7 +3,7 @@ import { AppError } from "@/contracts/errors";
 import type { RewardTerm, RewardWeights } from "@/contracts/run-config/reward";
 import { listUsedTerms } from "@/core/run/reward-terms";
 import type { Episode, Reward } from "@/contracts/records/episode";
-import { countTokens, listQueries } from "@/core/episode/episode-statistics";
+import { countTokens, listQueries } from "@/core/metrics/episode-statistics";
 import type { SearchConfig } from "@/contracts/run-config/search";
 import { computeMaxEpisodeTokens } from "@/gpu-workers/searcher/turn-decoding";
 

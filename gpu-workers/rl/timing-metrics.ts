@@ -1,5 +1,5 @@
 import type { EpisodeRecord } from "@/contracts/records/episode";
-import { countTokens } from "@/core/episode/episode-statistics";
+import { countTokens } from "@/core/metrics/episode-statistics";
 import type { MetricValues } from "./metric-values";
 import { STEP_PHASES, type Stopwatch, type StepPhase } from "@/gpu-workers/runtime/stopwatch";
 

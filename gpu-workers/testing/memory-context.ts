@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { parseQuestionSet } from "@/contracts/formats/corpus-lines";
 import { listEpisodeDocuments, type Answer, type EpisodeRecord } from "@/contracts/records/episode";
 import { AppError } from "@/contracts/errors";
-import type { MetricPoint } from "@/contracts/worker-protocol/metric-point";
+import type { MetricPoint } from "@/contracts/records/metric-point";
 import { ATLAS_DIR, DATA_DIR } from "@/lib/paths.mjs";
 import {
   runConfigSchema,
@@ -23,7 +23,7 @@ import type {
 import { EngineProcess, type EngineOptions } from "@/gpu-workers/llm/engine/process";
 import { openRetriever } from "@/gpu-workers/retrieval/backends/open-retriever";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
-import type { RunContext, ServiceHandle, Services } from "@/gpu-workers/jobs/run-context";
+import type { RunContext, ServiceHandle, Services } from "@/gpu-workers/jobs/context/run-context";
 import type {
   CommandTracking,
   LocalCheckpoint,

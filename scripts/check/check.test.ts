@@ -8,16 +8,24 @@ import { ROOT } from "@/lib/paths.mjs";
 import { boundaryFiles, boundaryRule, boundarySettings } from "./boundaries.mjs";
 import { nameRule, sqlPlaces, sqlRule } from "./restrictions.mjs";
 
-/** What dependency-cruiser says of some files, by the rules of this repository. */
-function findArrows(...paths: string[]): { status: number | null; output: string } {
-  const program = join(ROOT, "node_modules", "dependency-cruiser", "bin", "dependency-cruise.mjs");
-  const result = spawnSync(
-    process.execPath,
-    [program, "--config", ".dependency-cruiser.json", ...paths],
-    { cwd: ROOT, encoding: "utf8" },
-  );
+interface Verdict {
+  status: number | null;
+  output: string;
+}
+
+function runNode(...args: string[]): Verdict {
+  const result = spawnSync(process.execPath, args, { cwd: ROOT, encoding: "utf8" });
   return { status: result.status, output: `${result.stdout}${result.stderr}` };
 }
+
+/** What dependency-cruiser says of some files, by the rules of this repository. */
+const findArrows = (...paths: string[]): Verdict =>
+  runNode(
+    "node_modules/dependency-cruiser/bin/dependency-cruise.mjs",
+    "--config",
+    ".dependency-cruiser.json",
+    ...paths,
+  );
 
 describe("circles", () => {
   it("are refused where two files import only types of each other", () => {
@@ -29,6 +37,28 @@ describe("circles", () => {
 
   it("are not seen where there are none", () => {
     expect(findArrows("contracts/errors.ts").status).toBe(0);
+  });
+});
+
+describe("two folders that import each other", () => {
+  const findPairs = (...folders: string[]): Verdict =>
+    runNode("scripts/check/folder-pairs.mjs", ...folders);
+
+  it("are refused where one is in the other, no file imports one that imports it, and all are types", () => {
+    const { status, output } = findPairs("scripts/check/fixtures/pair");
+    expect(status).toBe(1);
+    expect(output).toContain("scripts/check/fixtures/pair/whole.ts imports");
+    expect(output).toContain("scripts/check/fixtures/pair/part/part.ts imports");
+    expect(findArrows("scripts/check/fixtures/pair").status).toBe(0);
+  });
+
+  it("are not seen where files of one folder do, or tests", () => {
+    expect(findPairs("scripts/check/fixtures/circle").status).toBe(0);
+    expect(findPairs("contracts", "lib").status).toBe(0);
+  });
+
+  it("are meant where procedures stand in their feature", () => {
+    expect(findPairs("server/features/live", "server/trpc")).toEqual({ status: 0, output: "" });
   });
 });
 

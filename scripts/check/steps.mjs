@@ -82,6 +82,17 @@ export const CHECKS = [
     remedy: "docs/architecture.md draws which folder may import which.",
   },
   {
+    name: "folder-pairs",
+    seconds: 3,
+    command: [
+      process.execPath,
+      inRoot("scripts", "check", "folder-pairs.mjs"),
+      // A program of bench/ stands beside the folder of its parts.
+      ...CODE.filter((folder) => folder !== "bench"),
+    ],
+    remedy: "Move what both need to where only one of them imports the other.",
+  },
+  {
     name: "dead-code",
     seconds: 12,
     command: nodeProgram("knip", "bin", "knip.js"),

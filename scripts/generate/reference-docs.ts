@@ -5,7 +5,7 @@
 import { join } from "node:path";
 import type { Command } from "commander";
 import { format } from "prettier";
-import { connect } from "@/cli/client";
+import { connect } from "@/cli/lib/client";
 import { createProgram } from "@/cli/program";
 import { launchedKindSchema } from "@/contracts/records/run-state";
 import { GLOSSARY_SECTIONS } from "@/core/glossary/glossary";

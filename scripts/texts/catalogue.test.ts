@@ -1,7 +1,7 @@
 import { parse, TYPE, type MessageFormatElement } from "@formatjs/icu-messageformat-parser";
 import { describe, expect, it } from "vitest";
 import { createText } from "@/app/_i18n/format-text";
-import { CHINESE, PARTS } from "@/core/texts/zh/catalogue";
+import { CHINESE, PARTS } from "@/core/texts/chinese";
 import { isParticular, readErrorMessages, readMarkedMessages } from "./read-messages";
 import { listTableTexts, readCodeTexts } from "./read-texts";
 

@@ -3,7 +3,7 @@
  *
  * usage: npm run texts [PLACE ...]    a place is the beginning of a path in app/ or core/, or settings, glossary, metrics …
  */
-import { CHINESE } from "@/core/texts/zh/catalogue";
+import { CHINESE } from "@/core/texts/chinese";
 import { readErrorMessages, readMarkedMessages } from "./read-messages";
 import { listTableTexts, readCodeTexts } from "./read-texts";
 

@@ -1,7 +1,7 @@
 import { parse as parseByLibrary } from "@formatjs/icu-messageformat-parser";
 import { expect, it } from "vitest";
 import { parse } from "@/app/_i18n/message-parser";
-import { CHINESE } from "@/core/texts/zh/catalogue";
+import { CHINESE } from "@/core/texts/chinese";
 import { listTableTexts, readCodeTexts } from "./read-texts";
 
 const english = [...readCodeTexts(), ...listTableTexts()].map((text) => text.english);

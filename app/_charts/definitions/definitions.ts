@@ -2,20 +2,22 @@ import { COST_TERMS } from "@/core/glossary/cost-terms";
 import { TERM_TITLES, type GlossaryTerm } from "@/core/glossary/term-titles";
 import { GAIN_TERMS, SEARCH_TERMS, TRAINING_TERMS } from "@/core/glossary/training-terms";
 import type { MetricName } from "@/core/metrics/metric-table";
-import type { TrainConfig } from "@/contracts/run-config/train-config";
 import type { Scale } from "@/app/_charts/prepare/axes";
-import type { Unit } from "@/app/_charts/prepare/units";
-import type { XName } from "@/app/_charts/prepare/x-axis";
+import type {
+  LineChart,
+  SeriesDefinition,
+  StackChart,
+} from "@/app/_charts/prepare/chart-definition";
 
-/** Which metrics a chart shows, and how. Titles, explanations and labels are shown by `t(…)`. The same thing has the same colour on every chart. */
+/** Makers of definitions of charts. The same thing has the same colour on every chart. */
 export const COLOUR = {
   s3: "var(--series-1)",
   reward: "var(--series-3)",
   rag: "var(--series-7)",
   gained: "var(--series-3)",
   lost: "var(--series-2)",
-  bothRight: "var(--series-1)",
-  bothWrong: "var(--series-7)",
+  "both-right": "var(--series-1)",
+  "both-wrong": "var(--series-7)",
 } as const;
 
 /** Terms of the glossary that charts show. The whole glossary is loaded only where its entries are opened. */
@@ -30,51 +32,6 @@ export const explain = (
   title: TERM_TITLES[term],
   explanation: CHART_TERMS[term].text,
 });
-
-export interface SeriesDefinition {
-  metric: string;
-  label: string;
-  colour: string;
-  /** A line is dashed, a part of a stack hatched. */
-  dashed?: boolean;
-  dots?: boolean;
-}
-
-interface ChartBase {
-  id: string;
-  title: string;
-  /** A person gave it its title, which stays as it was written. */
-  hasOwnTitle?: boolean;
-  /** One line: what it shows and what to look for. */
-  explanation: string;
-  /** Term of the glossary that it shows, for its formula and source. */
-  term?: GlossaryTerm;
-  unit: Unit;
-  series: SeriesDefinition[];
-  /** Takes the width of two charts. */
-  wide?: boolean;
-  /** What the horizontal axis counts, where it is not the training step: such a chart has an axis of its own. */
-  ownAxis?: XName;
-  /** Shown only once a run has reported any of it. */
-  isOptional?: boolean;
-  /** For which training runs it is shown; absent: for all. */
-  shown?: (config: TrainConfig) => boolean;
-}
-interface LineChart extends ChartBase {
-  kind: "lines";
-  scale: Scale;
-}
-interface StackChart extends ChartBase {
-  kind: "stack";
-  missing: "zero" | "drop";
-  share?: boolean;
-}
-export type ChartDefinition = LineChart | StackChart;
-
-export interface ChartGroup {
-  title: string;
-  charts: ChartDefinition[];
-}
 
 /** A metric's curve. A number is a colour of the palette (1 is the searcher's). */
 export const defineSeries = (
@@ -120,8 +77,3 @@ export const defineShares = (
   unit: "share",
   series,
 });
-
-/** Every metric that the charts draw: what the page asks the server for. */
-export const listMetrics = (groups: readonly ChartGroup[]): string[] => [
-  ...new Set(groups.flatMap((g) => g.charts.flatMap((c) => c.series.map((s) => s.metric)))),
-];

@@ -1,5 +1,6 @@
 import { markText } from "@/app/_i18n/format-text";
-import { defineLines, defineSeries, type ChartDefinition } from "./definitions";
+import { defineLines, defineSeries } from "./definitions";
+import type { ChartDefinition } from "@/app/_charts/prepare/chart-definition";
 
 /** What the worker's machine does while a run is on it. */
 export const HARDWARE_CHARTS: readonly ChartDefinition[] = [

@@ -3,7 +3,8 @@ import { HARDWARE_CHARTS } from "./hardware-charts";
 import { RANK_CHARTS } from "./rank-charts";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import { isGrouped } from "@/contracts/run-config/algorithm-names";
-import { COLOUR, defineLines, defineSeries, explain, type ChartGroup } from "./definitions";
+import { COLOUR, defineLines, defineSeries, explain } from "./definitions";
+import type { ChartGroup } from "@/app/_charts/prepare/chart-definition";
 
 /** The second part of a stack in a colour. */
 const HATCHED = { dashed: true };
@@ -99,6 +100,7 @@ export const OPTIMISATION_CHARTS: readonly ChartGroup[] = [
         kind: "stack",
         missing: "zero",
         unit: "seconds",
+        composes: "timing_s/step",
         wide: true,
         series: [
           defineSeries("timing_s/gen", markText("Sampling")),

@@ -1,6 +1,7 @@
 import { markText } from "@/app/_i18n/format-text";
 import { getHeadlineMetric } from "@/core/metrics/metrics";
-import { defineLines, defineSeries, type ChartGroup } from "./definitions";
+import { defineLines, defineSeries } from "./definitions";
+import type { ChartGroup } from "@/app/_charts/prepare/chart-definition";
 
 /** Charts of a prediction while it runs. */
 export const PREDICT_CHARTS: readonly ChartGroup[] = [

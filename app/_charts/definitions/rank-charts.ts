@@ -1,6 +1,7 @@
-import { getSeriesColour, SERIES_COLOURS } from "@/app/_charts/series-colour";
+import { getSeriesColour, SERIES_COLOURS } from "@/app/_charts/prepare/series-colour";
 import { markText } from "@/app/_i18n/format-text";
-import { defineLines, defineSeries, type ChartDefinition } from "./definitions";
+import { defineLines, defineSeries } from "./definitions";
+import type { ChartDefinition } from "@/app/_charts/prepare/chart-definition";
 
 /** Ranks that have a line of their own; the metrics table lists more. */
 const MOST_LINES = 8;

@@ -1,5 +1,6 @@
 import { markText } from "@/app/_i18n/format-text";
-import { defineLines, defineSeries, type ChartDefinition, type ChartGroup } from "./definitions";
+import { defineLines, defineSeries } from "./definitions";
+import type { ChartDefinition, ChartGroup } from "@/app/_charts/prepare/chart-definition";
 
 /** Charts of a service with the chart of its load. */
 const defineService = (load: ChartDefinition): readonly ChartGroup[] => [

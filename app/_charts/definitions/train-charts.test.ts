@@ -4,6 +4,32 @@ import { hideUnreported, selectTrainCharts, splitEmptyCharts } from "./train-cha
 
 const config = trainConfigSchema.parse({ kind: "train", name: "t" });
 
+describe("charts of key metrics", () => {
+  const listKeyCharts = (algorithm: string) =>
+    selectTrainCharts(trainConfigSchema.parse({ kind: "train", name: "t", rl: { algorithm } }))[0];
+
+  it("stand first, in the order of those metrics", () => {
+    expect(listKeyCharts("grpo")).toMatchObject({ title: "Key metrics" });
+    expect(listKeyCharts("grpo")?.charts.map(({ id }) => id)).toEqual([
+      "reward",
+      "quadrants",
+      "recall",
+      "effort",
+      "format",
+      "variance",
+      "kl",
+      "entropy",
+      "gradient",
+      "length",
+      "time",
+    ]);
+  });
+
+  it("are those of the critic too where there is one", () => {
+    expect(listKeyCharts("ppo")?.charts.map(({ id }) => id)).toContain("explained-variance");
+  });
+});
+
 describe("charts without a point", () => {
   const groups = selectTrainCharts(config);
   const all = groups.flatMap(({ charts }) => charts.map(({ id }) => id));

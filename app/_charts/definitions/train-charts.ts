@@ -3,32 +3,30 @@ import { isMetricMeasured } from "@/core/run/trained-method";
 import { listUsedTerms } from "@/core/run/reward-terms";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import { TERM_TITLES } from "@/core/glossary/term-titles";
-import { getHeadlineMetric, getMetricWithRole } from "@/core/metrics/metrics";
+import { QUADRANTS } from "@/core/metrics/metric-definition";
 import {
-  HELD_OUT_QUADRANTS,
-  TRAINING_QUADRANTS,
-  type QuadrantMetrics,
-} from "@/core/metrics/quadrant-metrics";
-import {
-  COLOUR,
-  defineLines,
-  defineSeries,
-  defineShares,
-  type ChartDefinition,
-  type ChartGroup,
-  type SeriesDefinition,
-} from "./definitions";
+  getHeadlineMetric,
+  getMetricWithRole,
+  getQuadrantMetrics,
+  listMetricsWithRole,
+} from "@/core/metrics/metrics";
+import { COLOUR, defineLines, defineSeries, defineShares } from "./definitions";
+import type {
+  ChartDefinition,
+  ChartGroup,
+  SeriesDefinition,
+} from "@/app/_charts/prepare/chart-definition";
 import { OPTIMISATION_CHARTS } from "./optimisation-charts";
 
 const countRewardTerms = ({ reward: { weights } }: TrainConfig): number =>
   listUsedTerms(weights).length;
 /** Who answers, as a share of the questions. */
-const buildQuadrantSeries = (metrics: QuadrantMetrics): SeriesDefinition[] => [
-  defineSeries(metrics.bothRight, TERM_TITLES["both-right"], COLOUR.bothRight),
-  defineSeries(metrics.gained, TERM_TITLES.gained, COLOUR.gained),
-  defineSeries(metrics.lost, TERM_TITLES.lost, COLOUR.lost),
-  defineSeries(metrics.bothWrong, TERM_TITLES["both-wrong"], COLOUR.bothWrong),
-];
+function buildQuadrantSeries(family: "reward" | "held-out"): SeriesDefinition[] {
+  const metrics = getQuadrantMetrics(family);
+  return QUADRANTS.map((quadrant) =>
+    defineSeries(metrics[quadrant], TERM_TITLES[quadrant], COLOUR[quadrant]),
+  );
+}
 /** Colours of the palette, by turn. */
 const TURNS = [
   { colour: 1, label: markText("Turn 0") },
@@ -66,8 +64,9 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
         { unit: "number", wide: true },
       ),
       {
-        ...defineShares("quadrants", "gain-beyond-rag", buildQuadrantSeries(HELD_OUT_QUADRANTS)),
+        ...defineShares("quadrants", "gain-beyond-rag", buildQuadrantSeries("held-out")),
         title: markText("Gain Beyond RAG, held-out"),
+        composes: "held-out/gbr",
       },
     ],
   },
@@ -91,7 +90,7 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
         ],
         { shown: (config) => countRewardTerms(config) > 1 },
       ),
-      defineShares("outcomes", "training-outcomes", buildQuadrantSeries(TRAINING_QUADRANTS)),
+      defineShares("outcomes", "training-outcomes", buildQuadrantSeries("reward")),
     ],
   },
   {
@@ -145,21 +144,17 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
   ...OPTIMISATION_CHARTS,
 ];
 
-/** The charts that say first whether a search agent learns, and why not. */
-const VITAL_CHARTS = [
-  "reward",
-  "quadrants",
-  "recall",
-  "effort",
-  "format",
-  "length",
-  "entropy",
-  "kl",
-  "gradient",
-  "variance",
-  "explained-variance",
-  "time",
-];
+/** The charts that show a key metric, in the order of those metrics. */
+const KEY_CHARTS: ReadonlySet<string> = new Set(
+  listMetricsWithRole("key").flatMap((metric) =>
+    TRAIN_CHARTS.flatMap(({ charts }) => charts)
+      .filter(
+        ({ composes, series }) =>
+          composes === metric || series.some((drawn) => drawn.metric === metric),
+      )
+      .map(({ id }) => id),
+  ),
+);
 
 /**
  * Groups without the optional charts that have nothing to show yet, and those charts without such series: of the ranks
@@ -195,7 +190,7 @@ export function splitEmptyCharts(
   };
 }
 
-/** The charts that have something to show for a training run, the vital ones first. */
+/** The charts that have something to show for a training run, those of the key metrics first. */
 export function selectTrainCharts(config: TrainConfig): ChartGroup[] {
   const shown = TRAIN_CHARTS.map((group) => ({
     ...group,
@@ -208,12 +203,12 @@ export function selectTrainCharts(config: TrainConfig): ChartGroup[] {
       .filter(({ series }) => series.length > 0),
   }));
   const all = shown.flatMap(({ charts }) => charts);
-  const vital = VITAL_CHARTS.flatMap((id) => all.find((chart) => chart.id === id) ?? []);
+  const key = [...KEY_CHARTS].flatMap((id) => all.find((chart) => chart.id === id) ?? []);
   const others = shown.map((group) => ({
     ...group,
-    charts: group.charts.filter((chart) => !vital.includes(chart)),
+    charts: group.charts.filter(({ id }) => !KEY_CHARTS.has(id)),
   }));
-  return [{ title: markText("Vital signs"), charts: vital }, ...others].filter(
+  return [{ title: markText("Key metrics"), charts: key }, ...others].filter(
     ({ charts }) => charts.length > 0,
   );
 }

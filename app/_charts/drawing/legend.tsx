@@ -2,9 +2,9 @@
 import { memo, type KeyboardEvent, type MouseEvent } from "react";
 import { markText } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "@/app/_ui/cn";
 import { formatInteger } from "@/app/_lib/format/format";
-import { useHoveredX } from "@/app/_charts/chart-scope";
+import { useHoveredX } from "./chart-scope";
 import type { Reading } from "@/app/_charts/prepare/prepare";
 import { formatValue, type Unit } from "@/app/_charts/prepare/units";
 import type { SeriesStyle } from "@/app/_charts/prepare/view";

@@ -1,17 +1,15 @@
 "use client";
 import { memo, useMemo } from "react";
 import type { Scale } from "@/app/_charts/prepare/axes";
-import { useChartScope } from "@/app/_charts/chart-scope";
+import { useChartScope } from "./chart-scope";
 import type { ChartMarker } from "@/app/_charts/prepare/marks";
 import { Plot } from "./plot";
 import type { ReferenceValue } from "./plot-drawing";
 import type { ReportedPoints } from "@/app/_charts/prepare/export";
-import { placeLine, type SeriesInput } from "@/app/_charts/prepare/prepare";
+import { placeLine } from "@/app/_charts/prepare/prepare";
 import type { Unit } from "@/app/_charts/prepare/units";
-import { useShownSeries } from "@/app/_charts/use-shown-series";
-import type { SeriesStyle } from "@/app/_charts/prepare/view";
-
-export type LineSeries = SeriesInput & SeriesStyle;
+import { useShownSeries } from "./use-shown-series";
+import type { LineSeries } from "@/app/_charts/prepare/view";
 
 export interface LinePlotProps {
   /** What it is called in the page's address. */

@@ -3,7 +3,7 @@ import { useRef, type ReactNode, type RefObject } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import { formatInteger } from "@/app/_lib/format/format";
 import { formatX, toShare, type Axis } from "@/app/_charts/prepare/axes";
-import { useChartScope, useHoveredX } from "@/app/_charts/chart-scope";
+import { useChartScope, useHoveredX } from "./chart-scope";
 import { defer } from "@/app/_ui/deferred";
 import { Legend, type LegendEntry } from "./legend";
 import type { ChartMarker } from "@/app/_charts/prepare/marks";

@@ -3,7 +3,7 @@ import { memo, useCallback, useMemo, useRef, useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import { deferPart } from "@/app/_ui/optional-part";
 import type { Scale } from "@/app/_charts/prepare/axes";
-import { useChartScope, useDrawnZoom } from "@/app/_charts/chart-scope";
+import { useChartScope, useDrawnZoom } from "./chart-scope";
 import type { LegendEntry } from "./legend";
 import type { ChartMarker } from "@/app/_charts/prepare/marks";
 import type { ReferenceValue } from "./plot-drawing";
@@ -13,7 +13,7 @@ import { PLOT_HEIGHT } from "./plot-size";
 import type { ReportedPoints } from "@/app/_charts/prepare/export";
 import { readLine, type PlacedLine } from "@/app/_charts/prepare/prepare";
 import type { Unit } from "@/app/_charts/prepare/units";
-import type { ShownSeries } from "@/app/_charts/use-shown-series";
+import type { ShownSeries } from "./use-shown-series";
 import { buildView } from "@/app/_charts/prepare/view";
 import { findX } from "@/app/_charts/prepare/x-axis";
 

@@ -4,7 +4,7 @@ import type { ReactNode } from "react";
 import { beforeAll, describe, expect, it } from "vitest";
 import { SIZE, stubLayout } from "@/app/_testing/stub-layout";
 import { renderPage } from "@/app/_testing/render-page";
-import { ChartScopeProvider } from "@/app/_charts/chart-scope";
+import { ChartScopeProvider } from "./chart-scope";
 import { DEFAULT_SETTINGS } from "@/app/_charts/prepare/settings";
 import { LinePlot } from "./line-plot";
 import { StepLabel } from "./plot-frame";

@@ -2,7 +2,7 @@
 import { X } from "lucide-react";
 import { useText } from "@/app/_i18n/text-provider";
 import { Button } from "@/app/_ui/button";
-import { useChartScope, useZoom } from "@/app/_charts/chart-scope";
+import { useChartScope, useZoom } from "./chart-scope";
 
 /** Shows everything again, on all charts of the scope; nothing while everything is shown. */
 export function ResetZoom() {

@@ -1,13 +1,13 @@
 "use client";
 import { memo, useMemo } from "react";
-import { useChartScope } from "@/app/_charts/chart-scope";
+import { useChartScope } from "./chart-scope";
 import type { ChartMarker } from "@/app/_charts/prepare/marks";
 import { Plot } from "./plot";
 import type { ReportedPoints } from "@/app/_charts/prepare/export";
 import { placeStack, prepareStack } from "@/app/_charts/prepare/prepare";
-import type { LineSeries } from "./line-plot";
+import type { LineSeries } from "@/app/_charts/prepare/view";
 import type { Unit } from "@/app/_charts/prepare/units";
-import { useShownSeries } from "@/app/_charts/use-shown-series";
+import { useShownSeries } from "./use-shown-series";
 
 interface StackPlotProps {
   /** What it is called in the page's address. */

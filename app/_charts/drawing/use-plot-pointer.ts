@@ -11,7 +11,7 @@ import {
   scaleZoom,
   type TouchPoint,
 } from "@/app/_charts/prepare/axes";
-import { useChartScope } from "@/app/_charts/chart-scope";
+import { useChartScope } from "./chart-scope";
 import type { LegendEntry } from "./legend";
 import { PLOT } from "./plot-size";
 import type { Reading } from "@/app/_charts/prepare/prepare";

@@ -1,7 +1,7 @@
 import type { AlarmRow } from "@/app/_lib/live/trpc";
 import type { AlarmName } from "@/contracts/records/alarms";
 import { ALARMS } from "@/core/metrics/alarms";
-import type { ChartGroup } from "@/app/_charts/definitions/definitions";
+import type { ChartGroup } from "./chart-definition";
 import type { MarkerKind } from "./settings";
 
 /** What happened at a step, or from a step on. */

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import type { ChartDefinition } from "@/app/_charts/definitions/definitions";
+import type { ChartDefinition } from "./chart-definition";
 import { PREDICT_CHARTS } from "@/app/_charts/definitions/predict-charts";
 import { SERVE_CHARTS, SERVE_MODEL_CHARTS } from "@/app/_charts/definitions/serve-charts";
 import { TRAIN_CHARTS } from "@/app/_charts/definitions/train-charts";

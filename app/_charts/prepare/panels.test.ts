@@ -1,24 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { createText } from "@/app/_i18n/format-text";
-import {
-  buildPanelChart,
-  findNames,
-  groupNames,
-  isPinned,
-  moveEntry,
-  togglePin,
-  VITAL_METRICS,
-} from "./panels";
-import { findMetric } from "@/core/metrics/metrics";
+import { buildPanelChart, findNames, groupNames, isPinned, moveEntry, togglePin } from "./panels";
 
 const t = createText("en", {});
 
 describe("panels", () => {
-  it("know the metrics that stand first", () => {
-    expect(VITAL_METRICS).toHaveLength(12);
-    expect(VITAL_METRICS.filter((name) => !findMetric(name))).toEqual([]);
-  });
-
   it("are drawn in the unit of their metrics, or as plain numbers where those differ", () => {
     const chart = buildPanelChart({ title: "", metrics: ["held-out/accuracy", "held-out/gained"] });
     expect(chart).toMatchObject({ unit: "share", title: "held-out/accuracy, held-out/gained" });
@@ -53,9 +39,9 @@ describe("names", () => {
     expect(findNames(names, "(")).toBeNull();
   });
 
-  it("are grouped by their first part, the vital ones first", () => {
+  it("are grouped by their first part, the key ones first", () => {
     expect(groupNames(t, ["x", "actor/b", "reward/mean", "actor/a"])).toEqual([
-      { title: "Vital signs", names: ["reward/mean"] },
+      { title: "Key metrics", names: ["reward/mean"] },
       { title: "actor", names: ["actor/a", "actor/b"] },
       { title: "Other", names: ["x"] },
     ]);

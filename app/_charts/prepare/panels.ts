@@ -1,9 +1,9 @@
-import { getSeriesColour, SERIES_COLOURS } from "@/app/_charts/series-colour";
+import { getSeriesColour, SERIES_COLOURS } from "./series-colour";
 import type { Text } from "@/app/_i18n/format-text";
-import { findMetric, getMetricLabel } from "@/core/metrics/metrics";
+import { findMetric, getMetricLabel, listMetricsWithRole } from "@/core/metrics/metrics";
 import type { MetricUnit } from "@/core/metrics/metric-definition";
 import type { Scale } from "./axes";
-import type { ChartDefinition } from "@/app/_charts/definitions/definitions";
+import type { ChartDefinition } from "./chart-definition";
 import type { Unit } from "./units";
 
 /** Panels: charts that people put together of any metrics. Pure. */
@@ -14,21 +14,7 @@ export interface Panel {
   metrics: string[];
 }
 
-/** The metrics that say first whether a search agent learns, and why not. */
-export const VITAL_METRICS: readonly string[] = [
-  "reward/mean",
-  "held-out/accuracy",
-  "held-out/gbr",
-  "held-out/gold_selected",
-  "search/searches",
-  "search/format_errors",
-  "response_length/mean",
-  "actor/entropy_loss",
-  "actor/kl_loss",
-  "actor/grad_norm",
-  "groups/without_variance",
-  "timing_s/step",
-];
+const KEY_METRICS: readonly string[] = listMetricsWithRole("key");
 
 const UNITS: Partial<Record<MetricUnit, Unit>> = {
   share: "share",
@@ -80,13 +66,13 @@ export interface NameGroup {
   names: string[];
 }
 
-/** Names by their first part; the vital ones stand first. */
+/** Names by their first part; the key ones stand first. */
 export function groupNames(t: Text, names: readonly string[]): NameGroup[] {
   const groups = new Map<string, string[]>();
-  const vital = VITAL_METRICS.filter((name) => names.includes(name));
-  if (vital.length > 0) groups.set(t("Vital signs"), vital);
+  const key = KEY_METRICS.filter((name) => names.includes(name));
+  if (key.length > 0) groups.set(t("Key metrics"), key);
   for (const name of [...names].sort()) {
-    if (vital.includes(name)) continue;
+    if (key.includes(name)) continue;
     const title = name.includes("/") ? name.slice(0, name.indexOf("/")) : t("Other");
     groups.set(title, [...(groups.get(title) ?? []), name]);
   }

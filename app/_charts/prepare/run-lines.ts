@@ -1,9 +1,8 @@
 import type { Series } from "@/app/_lib/live/use-series";
 import { getMetricRange } from "@/core/metrics/metrics";
 import { computeBand, computeBandAtPlaces, type BandPoint } from "@/core/statistics/mean-curve";
-import type { LineSeries } from "@/app/_charts/drawing/line-plot";
 import type { Point } from "./point";
-import type { SeriesStyle } from "./view";
+import type { LineSeries, SeriesStyle } from "./view";
 import { buildTracks, findX, NO_TRACK, type Track, type Tracks, type XKind } from "./x-axis";
 
 /** Curves of one metric of several runs. Pure. */

@@ -10,7 +10,7 @@ import {
   type Scale,
   type ValueAxis,
 } from "./axes";
-import { cutPart, type PlacedLine, type PlacedPoint } from "./prepare";
+import { cutPart, type PlacedLine, type PlacedPoint, type SeriesInput } from "./prepare";
 import type { ChartSettings, Zoom } from "./settings";
 import type { XKind } from "./x-axis";
 
@@ -26,6 +26,9 @@ export interface SeriesStyle {
   /** Draws every point: for series measured now and then. */
   dots?: boolean;
 }
+
+/** A series of a plot: its points, and how they are drawn. */
+export type LineSeries = SeriesInput & SeriesStyle;
 
 export interface Layer {
   key: string;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createText } from "@/app/_i18n/format-text";
-import { CHINESE } from "@/core/texts/zh/catalogue";
+import { CHINESE } from "@/core/texts/chinese";
 import { createMirrorRequestSchema } from "@/contracts/api/mirrors";
 import { createChannelRequestSchema } from "@/contracts/api/notifications";
 import { formatIssueMessage } from "./issue-text";

@@ -1,12 +1,14 @@
+import type { z } from "zod";
 import { markText } from "@/app/_i18n/format-text";
 import type { EpisodeMeasure } from "@/contracts/api/episodes";
 import type { PassState } from "@/contracts/api/pass-rates";
+import type { attemptOutcomeSchema } from "@/contracts/api/runs";
 import type { TaskKind } from "@/contracts/api/tasks";
+import type { workerRowSchema } from "@/contracts/api/workers";
 import type { Attribution, EpisodePhase, FormatError } from "@/contracts/records/episode";
 import type { RunKind, RunState } from "@/contracts/records/run-state";
 import type { ServiceReport } from "@/contracts/worker-protocol/attach";
 import type { PreflightItem, Progress } from "@/contracts/worker-protocol/reports";
-import type { RunDetail, WorkerRow } from "@/app/_lib/live/trpc";
 
 /** Words for the states, kinds and phases of records: formatWords writes them in the page's language. */
 
@@ -47,7 +49,7 @@ const PROGRESS_PHASES: Record<Progress["phase"], string> = {
   serving: markText("serving"),
 };
 
-type Outcome = NonNullable<RunDetail["attempts"][number]["outcome"]>;
+type Outcome = z.infer<typeof attemptOutcomeSchema>;
 const ATTEMPT_OUTCOMES: Record<Exclude<Outcome, RunState>, string> = { lost: markText("lost") };
 
 const EPISODE_PHASES: Record<EpisodePhase, string> = {
@@ -97,7 +99,7 @@ const PASS_STATES: Record<PassState, string> = {
   "seen-once": markText("seen once"),
 };
 
-const WORKER_STATES: Record<WorkerRow["state"], string> = {
+const WORKER_STATES: Record<z.infer<typeof workerRowSchema>["state"], string> = {
   online: markText("online"),
   offline: markText("offline"),
 };

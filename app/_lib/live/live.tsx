@@ -12,7 +12,7 @@ import {
   type ReactNode,
 } from "react";
 import { useTRPC } from "./trpc";
-import { useEventNotifier } from "@/app/_lib/browser-notifications";
+import { useEventNotifier } from "./browser-notifications";
 import { EVERY_TOPIC, listQueriesToRefresh, type LiveEvent, type QueryTopic } from "./live-topics";
 import { RefreshPace } from "./refresh-pace";
 

@@ -2,7 +2,7 @@
 import { skipToken, useQuery } from "@tanstack/react-query";
 import { Link } from "@/app/_ui/link";
 import { useText } from "@/app/_i18n/text-provider";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "@/app/_ui/cn";
 import { formatInteger, formatWords } from "@/app/_lib/format/format";
 import { useTRPC, type CheckpointAnswer } from "@/app/_lib/live/trpc";
 import { useQueryParams } from "@/app/_lib/hooks/use-params";

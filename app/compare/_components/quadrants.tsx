@@ -1,5 +1,5 @@
 import { useText } from "@/app/_i18n/text-provider";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "@/app/_ui/cn";
 import { formatInteger, formatShare } from "@/app/_lib/format/format";
 import type { Compared } from "@/app/_lib/live/trpc";
 import { Card, CardHeader } from "@/app/_ui/card";

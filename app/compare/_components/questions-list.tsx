@@ -4,7 +4,7 @@ import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
 import { ChevronDown, ChevronRight } from "lucide-react";
 import { markText, type Text } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "@/app/_ui/cn";
 import { formatInteger, formatWords } from "@/app/_lib/format/format";
 import { useTRPC, type Compared, type ComparedQuestion } from "@/app/_lib/live/trpc";
 import { useQueryParams, useSearchText } from "@/app/_lib/hooks/use-params";

@@ -1,6 +1,6 @@
 import { ColourDot } from "@/app/_ui/colour-dot";
 import { useText } from "@/app/_i18n/text-provider";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "@/app/_ui/cn";
 import { formatInteger } from "@/app/_lib/format/format";
 import type { Compared } from "@/app/_lib/live/trpc";
 import { ScrollRegion } from "@/app/_ui/scroll-region";

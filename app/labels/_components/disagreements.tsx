@@ -4,7 +4,7 @@ import { Check, ChevronLeft, ChevronRight, X } from "lucide-react";
 import { Link } from "@/app/_ui/link";
 import { useEffect, useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "@/app/_ui/cn";
 import { useTRPC, type DisagreementRow } from "@/app/_lib/live/trpc";
 import { useQuickParam } from "@/app/_lib/hooks/use-params";
 import { useShortcuts } from "@/app/_lib/hooks/use-shortcuts";

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import type { Leaderboard } from "@/app/_lib/live/trpc";
 import { findComparableRuns } from "./comparable-runs";
-import { ENGLISH } from "./leaderboard-text";
+import { ENGLISH } from "./table/leaderboard-text";
 
 const columns = ["nq", "hotpotqa/dev", "2wiki"].map((questionSet) => ({
   id: questionSet,

@@ -1,6 +1,6 @@
 import type { Text } from "@/app/_i18n/format-text";
 import type { Leaderboard } from "@/app/_lib/live/trpc";
-import { formatColumnTitle } from "./leaderboard-text";
+import { formatColumnTitle } from "./table/leaderboard-text";
 
 /** Methods that are compared question by question at once. */
 const MIN_METHODS = 2;

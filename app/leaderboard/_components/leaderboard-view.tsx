@@ -18,7 +18,7 @@ import { ExportMenu } from "./table/export-menu";
 import { ImportUpstream } from "./import/import-upstream";
 import { LaunchPanel } from "./launch-panel";
 import { RankedMethods } from "./table/ranked-methods";
-import { listPaperGenerators } from "./cards/published";
+import { listPaperGenerators } from "./table/published";
 import { ScopeBar } from "./scope-bar";
 import { SignificanceTable } from "./cards/significance-table";
 import { usePicked } from "./import/use-picked";

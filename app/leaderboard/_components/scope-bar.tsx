@@ -1,7 +1,7 @@
 import { useText } from "@/app/_i18n/text-provider";
 import type { Leaderboard } from "@/app/_lib/live/trpc";
 import { Select } from "@/app/_ui/field";
-import { formatScope } from "./leaderboard-text";
+import { formatScope } from "./table/leaderboard-text";
 
 interface ScopeBarProps {
   board: Leaderboard;

@@ -7,7 +7,7 @@ import { renderPage } from "@/app/_testing/render-page";
 import { MirrorDialog } from "./mirror-dialog";
 
 // Loaded before anything is drawn, as a test waits a second at most.
-await Promise.all([import("@/core/texts/zh/catalogue"), import("@/app/_ui/dialog-panel")]);
+await Promise.all([import("@/core/texts/chinese"), import("@/app/_ui/dialog-panel")]);
 
 it("says what is wrong with an entry in the language of the page, by the label of its field", async () => {
   const user = userEvent.setup({ delay: null });

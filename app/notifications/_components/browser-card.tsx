@@ -1,7 +1,10 @@
 "use client";
 import { useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { setBrowserNotifications, useBrowserNotifications } from "@/app/_lib/browser-notifications";
+import {
+  setBrowserNotifications,
+  useBrowserNotifications,
+} from "@/app/_lib/live/browser-notifications";
 import { Card, CardHeader } from "@/app/_ui/card";
 import { Skeleton } from "@/app/_ui/states";
 import { LabelledSwitch } from "@/app/_ui/switch";

@@ -1,7 +1,7 @@
 import { Pencil, RotateCw, Square, X } from "lucide-react";
 import type { ReactNode } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "@/app/_ui/cn";
 import { formatInteger, formatSeconds } from "@/app/_lib/format/format";
 import { Button } from "@/app/_ui/button";
 import { Progress } from "@/app/_ui/progress";

@@ -4,7 +4,7 @@ import { Upload } from "lucide-react";
 import dynamic from "next/dynamic";
 import { useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "@/app/_ui/cn";
 import { formatAgo, formatInteger } from "@/app/_lib/format/format";
 import { useTRPC } from "@/app/_lib/live/trpc";
 import { useNow } from "@/app/_lib/hooks/use-now";

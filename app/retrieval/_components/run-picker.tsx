@@ -1,7 +1,7 @@
 "use client";
 import { useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "@/app/_ui/cn";
 import { formatAgo, formatShare } from "@/app/_lib/format/format";
 import { formatRetriever } from "@/app/_lib/config/retriever";
 import type { EvaluationRow } from "@/app/_lib/live/trpc";
@@ -9,9 +9,10 @@ import { useNow } from "@/app/_lib/hooks/use-now";
 import { Button } from "@/app/_ui/button";
 import { RunStateBadge } from "@/app/_ui/run-state";
 import { getRunColour } from "@/app/_retrieval/metric-label";
+import { getHeadlineMetric, getMetricLabel } from "@/core/metrics/metrics";
 
 /** Metric of the list. */
-const HEADLINE = "recall@10";
+const HEADLINE = getMetricLabel(getHeadlineMetric("evaluate"));
 const MAX_RUNS = 6;
 const SHOWN_RUNS = 6;
 

@@ -5,7 +5,7 @@ import { readParams, type GivenParams } from "@/app/_lib/hooks/read-params";
 import { buildEpisodesRequest, parseEpisodeFilter } from "@/app/_episode/episode-filter";
 import { runIdSchema } from "@/contracts/records/run-id";
 import { RunView } from "./_components/run-view";
-import { TRAIN_METRICS } from "./_components/overview/train-metrics";
+import { TRAIN_METRICS } from "./_components/metrics/train-metrics";
 
 export const generateMetadata = titlePage("Run");
 

@@ -2,7 +2,7 @@
 import { Grid3x3 } from "lucide-react";
 import { useRouter } from "next/navigation";
 import { useText } from "@/app/_i18n/text-provider";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "@/app/_ui/cn";
 import { formatCount, formatInteger, formatWords } from "@/app/_lib/format/format";
 import { countRuns, STATE_FILTERS, type StateFilter } from "@/app/_lib/run-view";
 import { Button } from "@/app/_ui/button";

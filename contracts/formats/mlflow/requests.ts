@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { runIdSchema } from "@/contracts/records/run-id";
-import { metricNameSchema } from "@/contracts/worker-protocol/metric-point";
+import { metricNameSchema } from "@/contracts/records/metric-point";
 
 /**
  * The requests of MLflow's tracking REST API (2.0) that are answered, as its clients of versions 2 and 3 send them. What a

@@ -6,7 +6,7 @@ import { pino } from "pino";
 import { AppError } from "@/contracts/errors";
 import type { LaunchedKind } from "@/contracts/records/run-state";
 import { PROTOCOL_VERSION } from "@/contracts/worker-protocol/worker-protocol";
-import type { Executor, RunContext } from "@/gpu-workers/jobs/run-context";
+import type { Executor, RunContext } from "@/gpu-workers/jobs/context/run-context";
 import { Agent, type AgentOptions } from "@/gpu-workers/agent/agent";
 import { AgentLog } from "@/gpu-workers/agent/log";
 import type { ServiceStarters } from "@/gpu-workers/agent/services";

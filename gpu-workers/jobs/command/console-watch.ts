@@ -2,7 +2,7 @@ import { createWriteStream, type WriteStream } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { stripVTControlCharacters } from "node:util";
-import type { RunContext } from "@/gpu-workers/jobs/run-context";
+import type { RunContext } from "@/gpu-workers/jobs/context/run-context";
 
 type ReportingContext = Pick<RunContext, "log" | "report">;
 

@@ -3,7 +3,7 @@ import { mkdir, stat } from "node:fs/promises";
 import { isAbsolute, join, resolve } from "node:path";
 import { AppError } from "@/contracts/errors";
 import { parseEnvironment, type CommandConfig } from "@/contracts/run-config/command-config";
-import type { RunContext } from "@/gpu-workers/jobs/run-context";
+import type { RunContext } from "@/gpu-workers/jobs/context/run-context";
 import type { CommandTracking } from "@/gpu-workers/runtime/attempt-context";
 import { ConsoleWatch } from "./console-watch";
 import { runProcess } from "./command-process";

@@ -3,7 +3,7 @@ import { hashDocument } from "@/core/episode/document-hash";
 import { AppError } from "@/contracts/errors";
 import { computeMeanMetric, RANKING_METRICS, rankGold } from "@/core/metrics/ranking-metrics";
 import type { Question } from "@/contracts/worker-protocol/questions";
-import type { Services } from "@/gpu-workers/jobs/run-context";
+import type { Services } from "@/gpu-workers/jobs/context/run-context";
 import { MemoryContext } from "@/gpu-workers/testing/memory-context";
 import { evaluateRetriever } from "./evaluate";
 import { findUnknownDocuments } from "@/gpu-workers/retrieval/corpus/find-unknown-documents";

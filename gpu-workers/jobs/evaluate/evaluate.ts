@@ -10,11 +10,11 @@ import {
 } from "@/core/metrics/ranking-metrics";
 import type { EvaluateConfig } from "@/contracts/run-config/evaluate-config";
 import type { Question } from "@/contracts/worker-protocol/questions";
-import type { RunContext } from "@/gpu-workers/jobs/run-context";
+import type { RunContext } from "@/gpu-workers/jobs/context/run-context";
 import { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
 import { buildMetricPoints, type MetricValues } from "@/gpu-workers/rl/metric-values";
 import { computeCacheKey } from "@/gpu-workers/runtime/keys";
-import { waitForAll, Preflight } from "@/gpu-workers/jobs/preflight";
+import { waitForAll, Preflight } from "@/gpu-workers/jobs/context/preflight";
 import { findUnknownDocuments } from "@/gpu-workers/retrieval/corpus/find-unknown-documents";
 import {
   getFetchDate,

@@ -1,6 +1,6 @@
 import type { IndexConfig } from "@/contracts/run-config/index-config";
 import { DATA_DIR } from "@/lib/paths.mjs";
-import type { RunContext } from "@/gpu-workers/jobs/run-context";
+import type { RunContext } from "@/gpu-workers/jobs/context/run-context";
 import { importCorpus } from "@/gpu-workers/corpora/import/import-corpus";
 import { listImportRoots } from "@/gpu-workers/corpora/import/import-roots";
 import { markMessage } from "@/core/texts/mark-message";

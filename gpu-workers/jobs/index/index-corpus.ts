@@ -3,7 +3,7 @@ import { ATLAS_DIR, DATA_DIR } from "@/lib/paths.mjs";
 import { getCorpusPath } from "@/gpu-workers/corpora/installed-corpora";
 import { describeProgress, parseProgress } from "@/gpu-workers/retrieval/retriever";
 import { importRunCorpus } from "./import-corpus";
-import type { RunContext } from "@/gpu-workers/jobs/run-context";
+import type { RunContext } from "@/gpu-workers/jobs/context/run-context";
 import {
   adoptPublishedIndex,
   warnIfEncoderMissing,

@@ -12,7 +12,7 @@ import type {
 } from "@/contracts/worker-protocol/tasks";
 import type { z } from "zod";
 import { getMemoryLimit } from "@/gpu-workers/runtime/machine";
-import type { TaskContext } from "@/gpu-workers/jobs/task-context";
+import type { TaskContext } from "@/gpu-workers/jobs/context/task-context";
 import { Bm25Index, computeBm25Key } from "@/gpu-workers/retrieval/indexes/bm25/bm25-index";
 import { CorpusFile } from "@/gpu-workers/corpora/file/corpus-file";
 import {

@@ -10,7 +10,7 @@ import { describeRoundedIds } from "@/gpu-workers/corpora/import/import-corpus";
 import { listImportRoots } from "@/gpu-workers/corpora/import/import-roots";
 import { readSource } from "@/gpu-workers/corpora/import/read-source";
 import { chooseFiles, type InputFile } from "@/gpu-workers/corpora/import/source-files";
-import type { TaskContext, TaskOf } from "@/gpu-workers/jobs/task-context";
+import type { TaskContext, TaskOf } from "@/gpu-workers/jobs/context/task-context";
 import { markMessage } from "@/core/texts/mark-message";
 
 /** How much of a file is read: so many of its bytes, and of what they hold so many lines, rows or passages. */

@@ -3,7 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { AppError } from "@/contracts/errors";
 import type { TaskRequest } from "@/contracts/worker-protocol/tasks";
 import { getCorpusPath, type CorpusFolders } from "@/gpu-workers/corpora/installed-corpora";
-import type { TaskContext } from "@/gpu-workers/jobs/task-context";
+import type { TaskContext } from "@/gpu-workers/jobs/context/task-context";
 import type { CorpusReporter } from "@/gpu-workers/corpora/corpus-report";
 
 /**

@@ -10,8 +10,8 @@ import {
 import type { PredictConfig } from "@/contracts/run-config/predict-config";
 import type { Question } from "@/contracts/worker-protocol/questions";
 import type { RunRequirements } from "@/core/run/requirements";
-import { waitForAll, type Preflight } from "@/gpu-workers/jobs/preflight";
-import type { RunContext } from "@/gpu-workers/jobs/run-context";
+import { waitForAll, type Preflight } from "@/gpu-workers/jobs/context/preflight";
+import type { RunContext } from "@/gpu-workers/jobs/context/run-context";
 import { AnswerScorer, describeUnread } from "@/gpu-workers/llm/scoring/answer-scorer";
 import { openRunJudge } from "@/gpu-workers/llm/scoring/run-judge";
 import type { UsageSum } from "@/gpu-workers/llm/usage-sum";

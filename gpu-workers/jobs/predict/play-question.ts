@@ -9,8 +9,8 @@ import {
 } from "@/contracts/records/episode";
 import type { PlayResult } from "@/contracts/worker-protocol/tasks";
 import { requirementsFor } from "@/core/run/requirements";
-import type { ServiceHandle } from "@/gpu-workers/jobs/run-context";
-import type { TaskContext, TaskOf } from "@/gpu-workers/jobs/task-context";
+import type { ServiceHandle } from "@/gpu-workers/jobs/context/run-context";
+import type { TaskContext, TaskOf } from "@/gpu-workers/jobs/context/task-context";
 import type { EngineClient } from "@/gpu-workers/llm/engine/client";
 import { openGenerator } from "@/gpu-workers/llm/generator/open-generator";
 import { AnswerScorer } from "@/gpu-workers/llm/scoring/answer-scorer";

@@ -7,7 +7,7 @@ import { listenLocally } from "@/lib/testing/listen-locally";
 import { openRetriever } from "@/gpu-workers/retrieval/backends/open-retriever";
 import type { MemoryContext } from "@/gpu-workers/testing/memory-context";
 import { ScriptedEndpoint } from "@/gpu-workers/testing/scripted-endpoint";
-import type { Services } from "@/gpu-workers/jobs/run-context";
+import type { Services } from "@/gpu-workers/jobs/context/run-context";
 import { predict } from "./predict";
 import { buildConfig, createContext, questions, services } from "./testing/predict-run";
 

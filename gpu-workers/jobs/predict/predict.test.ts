@@ -4,7 +4,7 @@ import { drawNumpySample } from "@/core/statistics/numpy-random";
 import { listenLocally } from "@/lib/testing/listen-locally";
 import { type MemoryContext } from "@/gpu-workers/testing/memory-context";
 import { ScriptedEndpoint } from "@/gpu-workers/testing/scripted-endpoint";
-import type { Services } from "@/gpu-workers/jobs/run-context";
+import type { Services } from "@/gpu-workers/jobs/context/run-context";
 import { predict } from "./predict";
 import {
   buildConfig,

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { AppError } from "@/contracts/errors";
 import type { MetricName } from "@/core/metrics/metric-table";
 import type { ServiceFigures } from "@/gpu-workers/runtime/service-figures";
-import type { RunContext } from "@/gpu-workers/jobs/run-context";
+import type { RunContext } from "@/gpu-workers/jobs/context/run-context";
 
 export interface ServeTimes {
   /** Metrics are reported this often while there are requests. */

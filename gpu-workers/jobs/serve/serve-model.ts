@@ -7,10 +7,10 @@ import {
   type ServeModelConfig,
 } from "@/contracts/run-config/serve-config";
 import { EndpointClient } from "@/gpu-workers/llm/endpoint/endpoint-client";
-import type { RunContext, ServiceHandle } from "@/gpu-workers/jobs/run-context";
+import type { RunContext, ServiceHandle } from "@/gpu-workers/jobs/context/run-context";
 import { describeLibrary, findInstalledModel } from "@/gpu-workers/llm/model-files/installed-model";
 import { openPolicy } from "@/gpu-workers/rl/policy";
-import { Preflight } from "@/gpu-workers/jobs/preflight";
+import { Preflight } from "@/gpu-workers/jobs/context/preflight";
 import {
   runUntilCancelled,
   SERVE_TIMES,

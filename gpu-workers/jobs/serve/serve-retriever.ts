@@ -1,8 +1,8 @@
 import type { RetrieveMetrics } from "@/contracts/formats/retrieve";
 import { isLoopbackName } from "@/contracts/formats/loopback";
 import { type ServeRetrieverConfig } from "@/contracts/run-config/serve-config";
-import type { RunContext } from "@/gpu-workers/jobs/run-context";
-import { Preflight } from "@/gpu-workers/jobs/preflight";
+import type { RunContext } from "@/gpu-workers/jobs/context/run-context";
+import { Preflight } from "@/gpu-workers/jobs/context/preflight";
 import { RetrieveService } from "@/gpu-workers/retrieval/service/retrieve-service";
 import {
   runUntilCancelled,

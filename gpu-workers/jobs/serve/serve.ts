@@ -1,7 +1,7 @@
 import { AppError } from "@/contracts/errors";
 import type { ServeTimes } from "./run-until-cancelled";
 import { serveRetriever } from "./serve-retriever";
-import type { RunContext } from "@/gpu-workers/jobs/run-context";
+import type { RunContext } from "@/gpu-workers/jobs/context/run-context";
 import { serveModel } from "./serve-model";
 
 /** A serve run: keeps a retriever or a model up for others until it is cancelled; it has no end of its own. */

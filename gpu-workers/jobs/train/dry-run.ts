@@ -3,7 +3,7 @@ import type { FormatError } from "@/contracts/records/episode";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import { getTrainedMethod } from "@/contracts/run-config/trained-method-names";
 import type { DryRunResult, TaskRequest } from "@/contracts/worker-protocol/tasks";
-import type { TaskContext } from "@/gpu-workers/jobs/task-context";
+import type { TaskContext } from "@/gpu-workers/jobs/context/task-context";
 import { REFERENCE } from "@/gpu-workers/rl/policy-update/update-dependencies";
 import { computeTrialGradient } from "@/gpu-workers/rl/policy-update/update-policy";
 import { countColdStartBatches, listValidatedBatches } from "@/gpu-workers/rl/cold-start";

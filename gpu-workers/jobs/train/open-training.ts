@@ -11,7 +11,7 @@ import {
   waitForAll,
   waitForEngine,
   type ReportDetail,
-} from "@/gpu-workers/jobs/preflight";
+} from "@/gpu-workers/jobs/context/preflight";
 import { RetryStats } from "@/gpu-workers/llm/endpoint/retry-stats";
 import { UsageSum } from "@/gpu-workers/llm/usage-sum";
 import type { EngineClient, EngineModel } from "@/gpu-workers/llm/engine/client";

@@ -13,7 +13,7 @@ import {
 } from "@/gpu-workers/testing/memory-context";
 import { canTrainHere, smallTrainingConfig } from "@/gpu-workers/testing/small-training";
 import { STEP_PHASES } from "@/gpu-workers/runtime/stopwatch";
-import { countTokens } from "@/core/episode/episode-statistics";
+import { countTokens } from "@/core/metrics/episode-statistics";
 import { computeMean } from "@/core/statistics/summary";
 import { readTrainerState } from "@/gpu-workers/rl/trainer-state";
 

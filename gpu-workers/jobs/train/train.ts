@@ -4,7 +4,7 @@ import { isGrouped } from "@/contracts/run-config/algorithm-names";
 import { getTrainedMethod } from "@/contracts/run-config/trained-method-names";
 import { AppError } from "@/contracts/errors";
 import type { EpisodeRecord } from "@/contracts/records/episode";
-import type { Executor } from "@/gpu-workers/jobs/run-context";
+import type { Executor } from "@/gpu-workers/jobs/context/run-context";
 import {
   computeColdStartRate,
   countColdStartBatches,

@@ -18,7 +18,7 @@ import {
   type RequestRetryPolicy,
   isTransientStatus,
   withRequestRetry,
-} from "./request-retry";
+} from "@/gpu-workers/retrieval/request-retry";
 import { chunk } from "@/lib/chunk";
 import { readCredential } from "@/gpu-workers/runtime/credentials";
 

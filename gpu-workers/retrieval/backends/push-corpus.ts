@@ -7,7 +7,11 @@ import { Encoder } from "@/gpu-workers/retrieval/encoders/encoder";
 import { OpenSearchConnection } from "./opensearch";
 import { QdrantConnection, computePointId, type QueryEncoder } from "./qdrant";
 import { formatPassage } from "@/gpu-workers/retrieval/corpus/passage-text";
-import { TransientFailure, isTransientStatus, type RequestRetryPolicy } from "./request-retry";
+import {
+  TransientFailure,
+  isTransientStatus,
+  type RequestRetryPolicy,
+} from "@/gpu-workers/retrieval/request-retry";
 
 /** A server that a corpus is written into. */
 interface PushTarget {

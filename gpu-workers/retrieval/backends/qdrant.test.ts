@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { QdrantRetriever, computePointId, type QdrantConfig, type QueryEncoder } from "./qdrant";
-import type { RequestRetryPolicy } from "./request-retry";
+import type { RequestRetryPolicy } from "@/gpu-workers/retrieval/request-retry";
 import {
   ScriptedServer,
   type ScriptedAnswer,

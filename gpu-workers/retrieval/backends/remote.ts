@@ -25,7 +25,7 @@ import {
   fetchText,
   isTransientStatus,
   withRequestRetry,
-} from "./request-retry";
+} from "@/gpu-workers/retrieval/request-retry";
 import { chunk } from "@/lib/chunk";
 
 /** Queries sent in one request. */

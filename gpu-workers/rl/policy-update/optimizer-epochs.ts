@@ -2,7 +2,7 @@ import type { EngineResult } from "@/contracts/engine/dialect";
 import { EngineError } from "@/gpu-workers/llm/engine/client";
 import { chunk } from "@/lib/chunk";
 import type { CreditedExperience } from "./experience";
-import { selectOptimizer } from "./learning-rate";
+import { selectOptimizer } from "@/gpu-workers/rl/learning-rate";
 import type { BuildLossRequest } from "./losses";
 import {
   noteOutOfMemory,

@@ -9,7 +9,7 @@ import {
   getPolicySchedule,
   selectOptimizer,
   type Schedule,
-} from "./learning-rate";
+} from "@/gpu-workers/rl/learning-rate";
 import { createPolicyLoss, createValueLoss, type BuildLossRequest } from "./losses";
 import { runOptimizerEpochs, type MiniBatchResult } from "./optimizer-epochs";
 import {

@@ -1,10 +1,10 @@
 import { groupBy } from "@/lib/group-by";
 import type { Database, Statements } from "@/server/platform/db/database";
-import { selectRunForUpdate } from "@/server/features/runs/queries";
 import { appendBuckets, type Append } from "./metric-chunks";
 import {
   deleteReports,
   lockCompaction,
+  lockRun,
   selectCompactable,
   selectHeads,
   type AttemptHead,
@@ -76,6 +76,6 @@ async function moveReports(
   );
   if (!isUnchanged) return;
   for (const [attempt, list] of appends) await appendBuckets(db, { runId, attempt }, 0, list);
-  await selectRunForUpdate(db, runId);
+  await lockRun(db, runId);
   await deleteReports(db, runId, heads);
 }

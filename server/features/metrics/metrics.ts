@@ -6,7 +6,7 @@ import type {
   MetricSeries,
 } from "@/contracts/api/metrics";
 import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
-import type { MetricPoint } from "@/contracts/worker-protocol/metric-point";
+import type { MetricPoint } from "@/contracts/records/metric-point";
 import { toColumns } from "@/core/metrics/columns";
 import { findMetric } from "@/core/metrics/metrics";
 import { groupBy } from "@/lib/group-by";

@@ -260,6 +260,10 @@ export const appendToChunks = (
 export const lockCompaction = (db: Statements): PromiseLike<number> =>
   db.$executeRaw`SELECT pg_advisory_xact_lock(${LOCKS.compaction}::bigint)`;
 
+/** Locks a run's row until the end of the transaction: no report of it is stored meanwhile. */
+export const lockRun = (db: Statements, runId: string): PromiseLike<number> =>
+  db.$executeRaw`SELECT id FROM runs WHERE id = ${runId}::uuid FOR NO KEY UPDATE`;
+
 const compactableSchema = z.object({ runId: z.string() });
 
 /** Runs whose reports are to be compacted: those with many of them, and those that have ended, the oldest first. */

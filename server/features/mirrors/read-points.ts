@@ -1,4 +1,4 @@
-import type { MetricPoint } from "@/contracts/worker-protocol/metric-point";
+import type { MetricPoint } from "@/contracts/records/metric-point";
 import { hasOwnAxis } from "@/core/run/attempt-lineage";
 import { groupBy } from "@/lib/group-by";
 import { readPoints, type StoredPart } from "@/server/features/metrics/metric-chunks";

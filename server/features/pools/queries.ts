@@ -180,10 +180,6 @@ export const lockPoolWorker = async (
   return row !== null;
 };
 
-/** Notes which worker has attached with a token that a pool's job was given; every other token changes nothing. */
-export const bindPoolWorker = (db: Queries, tokenId: string, workerId: string): Promise<number> =>
-  db.$executeRaw`UPDATE pool_workers SET worker_id = ${workerId}::uuid WHERE token_id = ${tokenId}::uuid AND worker_id IS NULL`;
-
 /** Notes what the scheduler says of a job, and when it began, which is no later than now. */
 export const updateJob = (
   db: Queries,

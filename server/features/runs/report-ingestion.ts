@@ -1,6 +1,6 @@
 import { AppError } from "@/contracts/errors";
 import type { WorkerRequest } from "@/contracts/worker-protocol/worker-protocol";
-import type { MetricPoint } from "@/contracts/worker-protocol/metric-point";
+import type { MetricPoint } from "@/contracts/records/metric-point";
 import type { Progress, ReportItem } from "@/contracts/worker-protocol/reports";
 import { runKindSchema, type RunKind } from "@/contracts/records/run-state";
 import type { AttemptRef } from "@/contracts/worker-protocol/attempt";

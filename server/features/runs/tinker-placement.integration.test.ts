@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { findPreset } from "@/core/presets/run-presets";
 import { createTranslate } from "@/core/texts/format-text";
-import { CHINESE_TRANSLATION } from "@/core/texts/zh/catalogue";
+import { CHINESE_TRANSLATION } from "@/core/texts/chinese";
 import { storeSamples } from "@/server/testing/samples";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { MetricPoint } from "@/contracts/worker-protocol/metric-point";
+import type { MetricPoint } from "@/contracts/records/metric-point";
 import { extendEnds, isBeyond, selectNovel, splitByValue } from "./novel-points";
 import type { SeriesEnd } from "./queries";
 

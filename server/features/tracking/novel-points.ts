@@ -1,6 +1,6 @@
 import type { MlflowMetric } from "@/contracts/formats/mlflow/requests";
 import { AppError } from "@/contracts/errors";
-import type { MetricPoint } from "@/contracts/worker-protocol/metric-point";
+import type { MetricPoint } from "@/contracts/records/metric-point";
 import { groupBy } from "@/lib/group-by";
 import type { SeriesEnd } from "./queries";
 

@@ -1,4 +1,4 @@
-import type { MetricPoint } from "@/contracts/worker-protocol/metric-point";
+import type { MetricPoint } from "@/contracts/records/metric-point";
 import type { ExternalConfig } from "@/contracts/run-config/external-config";
 import type { RunSettings } from "@/core/alarms/alarm-rule";
 import { INITIAL_ALARM_STATE, updateAlarms, type AlarmState } from "@/core/alarms/alarm-state";

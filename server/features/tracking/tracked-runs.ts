@@ -4,7 +4,7 @@ import type { externalRunResponseSchema } from "@/contracts/api/external-runs";
 import { AppError } from "@/contracts/errors";
 import type { MlflowMetric, mlflowRequests, RunStatus } from "@/contracts/formats/mlflow/requests";
 import { externalConfigSchema, type ExternalConfig } from "@/contracts/run-config/external-config";
-import type { MetricPoint } from "@/contracts/worker-protocol/metric-point";
+import type { MetricPoint } from "@/contracts/records/metric-point";
 import { getHeadlineMetric } from "@/core/metrics/metrics";
 import { TERMINAL_STATES } from "@/core/run/transitions";
 import type { Logs } from "@/server/features/logs/logs";

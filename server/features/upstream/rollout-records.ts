@@ -1,6 +1,7 @@
 import type { EpisodeRecord } from "@/contracts/records/episode";
 import { trainConfigSchema, type TrainConfig } from "@/contracts/run-config/train-config";
 import type { RolloutLine, UpstreamFile } from "@/contracts/formats/upstream/files";
+import { getHeadlineMetric } from "@/core/metrics/metrics";
 import { hashJson } from "@/lib/hash";
 import type { QuestionLookup } from "./question-lookup";
 
@@ -97,7 +98,7 @@ export function buildRolloutRecords(
   const points = [...rewards]
     .sort(([a], [b]) => a - b)
     .map(([step, values]) => ({
-      name: "reward/mean",
+      name: getHeadlineMetric("train"),
       step,
       value: values.reduce((sum, value) => sum + value, 0) / values.length,
     }));

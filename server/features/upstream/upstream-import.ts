@@ -13,6 +13,7 @@ import {
 import { predictConfigSchema, type PredictConfig } from "@/contracts/run-config/predict-config";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
+import { getHeadlineMetric } from "@/core/metrics/metrics";
 import {
   getBaseName,
   type UpstreamFolder,
@@ -282,7 +283,7 @@ export class UpstreamImport {
       content.points ??
       (accuracy === null
         ? []
-        : [{ name: "predict/accuracy", step: scores.length, value: accuracy }]);
+        : [{ name: getHeadlineMetric("predict"), step: scores.length, value: accuracy }]);
     await this.external.finish(ref, config, points, actor, `imported from ${source}`);
     const withoutScore = records.length - scores.length;
     const notes = [...content.notes, ...describeUnscored(content.unscored)];

@@ -44,6 +44,10 @@ export async function upsertWorker(
   return changed > 0;
 }
 
+/** Notes which worker has attached with a token that a pool's job was given; every other token changes nothing. */
+export const bindPoolWorker = (db: Queries, tokenId: string, workerId: string): Promise<number> =>
+  db.$executeRaw`UPDATE pool_workers SET worker_id = ${workerId}::uuid WHERE token_id = ${tokenId}::uuid AND worker_id IS NULL`;
+
 /** Stores what a heartbeat says of a worker, its machine and its services. */
 export async function storeHeartbeat(
   db: Queries,

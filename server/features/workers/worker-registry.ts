@@ -1,9 +1,9 @@
 import { AppError } from "@/contracts/errors";
 import { PROTOCOL_VERSION, type WorkerRequest } from "@/contracts/worker-protocol/worker-protocol";
-import { bindPoolWorker } from "@/server/features/pools/queries";
 import type { Database } from "@/server/platform/db/database";
 import type { Timings } from "@/server/platform/timings";
 import {
+  bindPoolWorker,
   deleteOldUsage,
   selectMayAttach,
   selectSilentWorkers,

@@ -1,5 +1,5 @@
 import { useText } from "@/app/_i18n/text-provider";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "@/app/_ui/cn";
 import { formatNumber, formatShare } from "@/app/_lib/format/format";
 import type { Leaderboard } from "@/app/_lib/live/trpc";
 import { formatInterval } from "@/app/_statistics/paired-tests";
@@ -13,7 +13,7 @@ import {
   COSTS,
   isCostKey,
   type CostKey,
-} from "@/app/leaderboard/_components/leaderboard-text";
+} from "@/app/leaderboard/_components/table/leaderboard-text";
 
 const HEIGHT = 260;
 /** Labels of points beyond this share of the width, in percent, stand to their left. */

@@ -1,6 +1,6 @@
 import { findParetoFront } from "@/core/statistics/comparison";
 import type { Leaderboard } from "@/app/_lib/live/trpc";
-import type { CostKey } from "@/app/leaderboard/_components/leaderboard-text";
+import type { CostKey } from "@/app/leaderboard/_components/table/leaderboard-text";
 
 export interface CostPoint {
   id: string;

@@ -7,7 +7,7 @@ import { Card } from "@/app/_ui/card";
 import { Select } from "@/app/_ui/field";
 import type { PublishedResults } from "@/contracts/formats/published-results";
 import { findAverageDifferences } from "@/core/comparability/published-results";
-import { buildPaperTables } from "./published";
+import { buildPaperTables } from "@/app/leaderboard/_components/table/published";
 
 /**
  * The paper's tables as printed, and the averages that do not agree with their cells. The address holds that they are

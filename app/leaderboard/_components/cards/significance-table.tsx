@@ -3,7 +3,7 @@ import type { Leaderboard } from "@/app/_lib/live/trpc";
 import { PairedTestTable } from "@/app/_statistics/paired-test-table";
 import { Card, CardHeader } from "@/app/_ui/card";
 import { GLOSSARY } from "@/core/glossary/glossary";
-import { formatColumnTitle } from "@/app/leaderboard/_components/leaderboard-text";
+import { formatColumnTitle } from "@/app/leaderboard/_components/table/leaderboard-text";
 
 /** Each complete method against the reference on the same questions. */
 export function SignificanceTable({ board }: { board: Leaderboard }) {

@@ -1,5 +1,5 @@
 import { useQuickParam } from "@/app/_lib/hooks/use-params";
-import type { LeaderboardRow } from "@/app/leaderboard/_components/leaderboard-text";
+import type { LeaderboardRow } from "@/app/leaderboard/_components/table/leaderboard-text";
 
 /** The rows that are picked to be compared; the address holds their keys. */
 export function usePicked(rows: readonly Pick<LeaderboardRow, "id" | "key">[]) {

@@ -6,7 +6,7 @@ import {
   formatColumnTitle,
   isCostKey,
   type LeaderboardRow,
-} from "@/app/leaderboard/_components/leaderboard-text";
+} from "./leaderboard-text";
 
 interface View {
   sort: Sort | null;

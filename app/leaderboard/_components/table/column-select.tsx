@@ -2,7 +2,7 @@ import { useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import type { Leaderboard } from "@/app/_lib/live/trpc";
 import { Select } from "@/app/_ui/field";
-import { formatColumnTitle } from "@/app/leaderboard/_components/leaderboard-text";
+import { formatColumnTitle } from "./leaderboard-text";
 
 /** The column that a card shows, and how to choose it. Where the board has fewer columns now, its last one. */
 export function useColumn({ columns }: Leaderboard): [number, (column: number) => void] {

@@ -9,7 +9,7 @@ import { Menu, MenuContent, MenuItem, MenuTrigger } from "@/app/_ui/menu";
 import { useNotify } from "@/app/_ui/toast";
 import { formatCsv, formatLatex, formatMarkdown } from "@/core/comparability/results-table";
 import { buildExportTable } from "./export-table";
-import type { PaperChoice } from "@/app/leaderboard/_components/cards/published";
+import type { PaperChoice } from "./published";
 
 const FORMATS = [
   { id: "csv", label: "CSV", type: "text/csv", write: formatCsv },

@@ -4,15 +4,8 @@ import type { Leaderboard } from "@/app/_lib/live/trpc";
 import type { ExportTable } from "@/core/comparability/results-table";
 import { computeMacroMean } from "@/core/statistics/mean-by-type";
 import { getLargerP } from "@/app/_statistics/paired-tests";
-import {
-  selectPublishedRows,
-  type PaperChoice,
-} from "@/app/leaderboard/_components/cards/published";
-import {
-  ENGLISH,
-  formatColumnTitle,
-  formatTokenLimit,
-} from "@/app/leaderboard/_components/leaderboard-text";
+import { selectPublishedRows, type PaperChoice } from "./published";
+import { ENGLISH, formatColumnTitle, formatTokenLimit } from "./leaderboard-text";
 
 const toPercent = (share: number | null | undefined): number | null =>
   share === null || share === undefined ? null : share * 100;

@@ -1,6 +1,6 @@
 import { Link } from "@/app/_ui/link";
 import { useText } from "@/app/_i18n/text-provider";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "@/app/_ui/cn";
 import { formatShare } from "@/app/_lib/format/format";
 import type { LeaderboardCell } from "@/app/_lib/live/trpc";
 import { FigureParts } from "@/app/_statistics/figure-parts";

@@ -1,14 +1,10 @@
 import { ChevronRight, Pin } from "lucide-react";
 import { useText } from "@/app/_i18n/text-provider";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "@/app/_ui/cn";
 import { formatInteger, formatShare, NONE } from "@/app/_lib/format/format";
 import { Badge, ExampleBadge, ImportedBadge } from "@/app/_ui/badge";
 import { Button } from "@/app/_ui/button";
-import {
-  computeMeanCost,
-  COSTS,
-  type LeaderboardRow,
-} from "@/app/leaderboard/_components/leaderboard-text";
+import { computeMeanCost, COSTS, type LeaderboardRow } from "./leaderboard-text";
 import { MethodCell } from "./method-cell";
 import { NOTHING, type RowProps } from "./reference-rows";
 import { SeedsRow } from "./seeds-row";

@@ -12,14 +12,11 @@ import {
   ENGLISH,
   formatColumnTitle,
   type CostKey,
-} from "@/app/leaderboard/_components/leaderboard-text";
+} from "./leaderboard-text";
 import { MethodRow } from "./method-row";
 import { CeilingRow, PublishedRow } from "./reference-rows";
 import type { TableView } from "./use-table-view";
-import {
-  selectPublishedRows,
-  type PaperChoice,
-} from "@/app/leaderboard/_components/cards/published";
+import { selectPublishedRows, type PaperChoice } from "./published";
 
 const SHOWN_COSTS = [
   "searches",

@@ -3,7 +3,7 @@ import { useSearchText } from "@/app/_lib/hooks/use-params";
 import type { Leaderboard } from "@/app/_lib/live/trpc";
 import { SearchInput } from "@/app/_ui/search-input";
 import { MethodsTable } from "./methods-table";
-import type { PaperChoice } from "@/app/leaderboard/_components/cards/published";
+import type { PaperChoice } from "./published";
 import { useTableView } from "./use-table-view";
 
 interface Props {

@@ -1,12 +1,12 @@
 import { Link } from "@/app/_ui/link";
 import type { ReactNode } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "@/app/_ui/cn";
 import { formatInteger, formatShare, NONE } from "@/app/_lib/format/format";
 import { formatInterval } from "@/app/_statistics/paired-tests";
 import { Badge } from "@/app/_ui/badge";
-import type { Column, CostKey } from "@/app/leaderboard/_components/leaderboard-text";
-import type { ShownPublished } from "@/app/leaderboard/_components/cards/published";
+import type { Column, CostKey } from "./leaderboard-text";
+import type { ShownPublished } from "./published";
 
 /** Rows of the methods table that are no methods of this server: the ceiling, and the paper's. */
 

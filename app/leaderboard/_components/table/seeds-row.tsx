@@ -4,7 +4,7 @@ import { useText } from "@/app/_i18n/text-provider";
 import { formatShare, NONE } from "@/app/_lib/format/format";
 import type { SeedResults } from "@/contracts/api/leaderboard";
 import { formatInterval } from "@/app/_statistics/paired-tests";
-import type { LeaderboardRow } from "@/app/leaderboard/_components/leaderboard-text";
+import type { LeaderboardRow } from "./leaderboard-text";
 
 type SeedRun = SeedResults["runs"][number];
 

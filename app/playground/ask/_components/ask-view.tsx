@@ -2,7 +2,7 @@
 import { useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import { buildAskHref, writeAskParams, type AskState } from "@/app/_lib/ask-link";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "@/app/_ui/cn";
 import { useQueryParams } from "@/app/_lib/hooks/use-params";
 import { CopyButton } from "@/app/_ui/copy-button";
 import { CorpusSelect } from "../../_components/corpus-select";

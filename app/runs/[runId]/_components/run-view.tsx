@@ -1,5 +1,5 @@
 "use client";
-import { useHasRollouts } from "@/app/_lib/live/use-has-rollouts";
+import { useHasRollouts } from "@/app/_lib/use-has-rollouts";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@/app/_ui/link";
 import { useEffect } from "react";
@@ -13,7 +13,7 @@ import { deferPart } from "@/app/_ui/optional-part";
 import { QueryErrorState, Skeleton, SkeletonList } from "@/app/_ui/states";
 import { Tabs, TabsContent, TabsList, TabsTrigger } from "@/app/_ui/tabs";
 import { AlarmBanner } from "./header/alarms";
-import { PartLoading } from "./part-loading";
+import { PartLoading } from "./overview/part-loading";
 import { FailedPreflight } from "./overview/preflight";
 import { RunHeader } from "./header/run-header";
 import { usePrefetchSeries } from "@/app/_lib/live/use-series";
@@ -39,7 +39,7 @@ const HistoryTab = deferPart(
 );
 const LogsTab = deferPart(() => import("./tabs/logs-tab").then((m) => m.LogsTab), PartLoading);
 const MetricsTab = deferPart(
-  () => import("./tabs/metrics-tab").then((m) => m.MetricsTab),
+  () => import("./metrics/metrics-tab").then((m) => m.MetricsTab),
   PartLoading,
 );
 const PassRates = deferPart(

@@ -1,7 +1,8 @@
 "use client";
 import { X } from "lucide-react";
 import { useMemo, useRef } from "react";
-import { LinePlot, type LineSeries } from "@/app/_charts/drawing/line-plot";
+import { LinePlot } from "@/app/_charts/drawing/line-plot";
+import type { LineSeries } from "@/app/_charts/prepare/view";
 import { StepLabel, WaitingPlot } from "@/app/_charts/drawing/plot-frame";
 import { MEAN_POINTS, type LineGroup, type TracksOfRuns } from "@/app/_charts/prepare/run-lines";
 import { useInSight } from "@/app/_charts/drawing/use-in-sight";

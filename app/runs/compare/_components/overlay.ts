@@ -1,4 +1,4 @@
-import { getSeriesColour, SERIES_COLOURS } from "@/app/_charts/series-colour";
+import { getSeriesColour, SERIES_COLOURS } from "@/app/_charts/prepare/series-colour";
 import type { Scale } from "@/app/_charts/prepare/axes";
 import type { LineGroup } from "@/app/_charts/prepare/run-lines";
 import { formatShortId } from "@/app/_lib/format/format";
@@ -63,12 +63,12 @@ const FIRST_CHARTS = 6;
  */
 export function chooseMetrics(runs: readonly ComparedRun[]): string[] {
   const has = (name: string): boolean => runs.some(({ metrics }) => name in metrics);
-  const vital = runs.flatMap(({ kind }) => [
+  const first = runs.flatMap(({ kind }) => [
     getHeadlineMetric(kind),
     ...listMetricsWithRole("outcome", kind),
     ...listMetricsWithRole("health", kind),
   ]);
-  const known = [...new Set(vital)].filter(has);
+  const known = [...new Set(first)].filter(has);
   const others = runs.filter(({ metrics }) => !known.some((name) => name in metrics));
   const common = listCommonMetrics(others).slice(
     0,

@@ -4,7 +4,7 @@ import { Check, CircleAlert, CircleX, Rocket } from "lucide-react";
 import { useRouter } from "next/navigation";
 import { useFormContext } from "react-hook-form";
 import { useText } from "@/app/_i18n/text-provider";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "@/app/_ui/cn";
 import { formatInteger, formatShare } from "@/app/_lib/format/format";
 import { formatIssueMessage } from "@/app/_lib/format/issue-text";
 import { useTRPC, type RunCheck } from "@/app/_lib/live/trpc";

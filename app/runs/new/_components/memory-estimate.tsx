@@ -1,7 +1,7 @@
 import { Check, TriangleAlert } from "lucide-react";
 import { markText } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "@/app/_ui/cn";
 import type { MemoryPlan } from "@/app/_lib/live/trpc";
 import { formatBytes } from "@/core/memory/index-plan";
 

@@ -2,7 +2,7 @@
 import { CircleAlert } from "lucide-react";
 import { useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "@/app/_ui/cn";
 import type { PresetRow } from "@/app/_lib/live/trpc";
 import { Card } from "@/app/_ui/card";
 import { deferPart } from "@/app/_ui/optional-part";

@@ -2,7 +2,7 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { ChartPage } from "@/app/_charts/chart-page";
-import { useChartScope } from "@/app/_charts/chart-scope";
+import { useChartScope } from "@/app/_charts/drawing/chart-scope";
 import { LinePlot } from "@/app/_charts/drawing/line-plot";
 import { StepLabel, WaitingPlot } from "@/app/_charts/drawing/plot-frame";
 import {
@@ -15,7 +15,7 @@ import { useChartSettings } from "@/app/_charts/use-chart-settings";
 import { useRestingZoom } from "@/app/_charts/use-detail";
 import { useRunLines, useTracksOfRuns } from "@/app/_charts/use-run-lines";
 import { chooseClockMetrics, listKinds } from "@/app/_charts/prepare/x-axis";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "@/app/_ui/cn";
 import { useText } from "@/app/_i18n/text-provider";
 import { useTRPC, type SweepCurves as Curves, type SweepDetail } from "@/app/_lib/live/trpc";
 import { Card } from "@/app/_ui/card";
@@ -24,7 +24,7 @@ import { TERMINAL_STATES } from "@/core/run/transitions";
 import { BAND_EXPLANATION } from "@/core/sweep/sweep-table";
 import { CURVES_HEIGHT } from "./curves-height";
 import { findAppearance, formatRowLabel, selectCurves } from "./curves";
-import { getSeriesColour } from "@/app/_charts/series-colour";
+import { getSeriesColour } from "@/app/_charts/prepare/series-colour";
 
 const NO_IDS: readonly string[] = [];
 const NO_CURVES: Curves = [];

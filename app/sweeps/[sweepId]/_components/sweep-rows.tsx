@@ -3,7 +3,7 @@ import { ColourDot } from "@/app/_ui/colour-dot";
 import { Link } from "@/app/_ui/link";
 import type { ReactNode } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "@/app/_ui/cn";
 import { formatNumber, formatSeconds, formatWords, NONE } from "@/app/_lib/format/format";
 import { computeRunSeconds, formatProgress } from "@/app/_lib/run-view";
 import type { SweepDetail } from "@/app/_lib/live/trpc";
@@ -11,7 +11,7 @@ import { useNow } from "@/app/_lib/hooks/use-now";
 import { Badge } from "@/app/_ui/badge";
 import { RunStateBadge } from "@/app/_ui/run-state";
 import { formatSettingValue } from "@/core/sweep/varied-settings";
-import { getSeriesColour } from "@/app/_charts/series-colour";
+import { getSeriesColour } from "@/app/_charts/prepare/series-colour";
 
 type Group = SweepDetail["groups"][number];
 type Member = SweepDetail["members"][number];

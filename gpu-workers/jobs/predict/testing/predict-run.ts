@@ -2,7 +2,7 @@ import { tmpdir } from "node:os";
 import { hashDocument } from "@/core/episode/document-hash";
 import type { RunConfigInput } from "@/contracts/run-config/run-config";
 import type { Question } from "@/contracts/worker-protocol/questions";
-import type { Services } from "@/gpu-workers/jobs/run-context";
+import type { Services } from "@/gpu-workers/jobs/context/run-context";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
 import { MemoryContext } from "@/gpu-workers/testing/memory-context";
 

@@ -20,7 +20,7 @@ import {
   TransientFailure,
   withRequestRetry,
   type RequestRetryPolicy,
-} from "@/gpu-workers/retrieval/backends/request-retry";
+} from "@/gpu-workers/retrieval/request-retry";
 import { explainStatus, PROVIDERS, type OnlineResult } from "./providers";
 import { ResultStore, type KeptResults } from "./result-store";
 

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { OnlineProvider } from "@/contracts/run-config/retriever";
 import { parseOrThrow } from "@/contracts/errors";
-import { TransientFailure } from "@/gpu-workers/retrieval/backends/request-retry";
+import { TransientFailure } from "@/gpu-workers/retrieval/request-retry";
 
 /**
  * What each search service is asked and answers. One page is one request; results keep the provider's order. No key

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { MirrorAddress } from "@/contracts/api/mirrors";
-import { buildFolderName } from "@/server/features/mirrors/run-folder";
+import { buildFolderName } from "./run-folder";
 import { createConsoleTarget } from "./console";
 import { createMlflowTarget } from "./mlflow";
 import type { MirrorTarget } from "./target";

@@ -1,5 +1,5 @@
 import type { LogLine } from "@/contracts/worker-protocol/reports";
-import type { MetricPoint } from "@/contracts/worker-protocol/metric-point";
+import type { MetricPoint } from "@/contracts/records/metric-point";
 import type { RunKind, RunState } from "@/contracts/records/run-state";
 
 /** What a mirror tells of a run besides its metrics. */

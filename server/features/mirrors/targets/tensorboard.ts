@@ -1,8 +1,8 @@
 import { mkdir, rm, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { appendAt } from "@/server/features/mirrors/append-file";
-import { encodeFileStart, encodePoints } from "@/server/features/mirrors/event-file";
-import { buildFolderName } from "@/server/features/mirrors/run-folder";
+import { appendAt } from "./append-file";
+import { encodeFileStart, encodePoints } from "./event-file";
+import { buildFolderName } from "./run-folder";
 import type { MirrorTarget } from "./target";
 
 /**

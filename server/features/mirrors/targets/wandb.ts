@@ -5,8 +5,8 @@ import { fileURLToPath } from "node:url";
 import type { MirrorAddress } from "@/contracts/api/mirrors";
 import { PYTHON } from "@/lib/paths.mjs";
 import { TERMINAL_STATES } from "@/core/run/transitions";
-import { appendAt } from "@/server/features/mirrors/append-file";
-import { buildFolderName } from "@/server/features/mirrors/run-folder";
+import { appendAt } from "./append-file";
+import { buildFolderName } from "./run-folder";
 import type { MirrorTarget } from "./target";
 
 const PROGRAM = fileURLToPath(new URL("write_wandb_run.py", import.meta.url));

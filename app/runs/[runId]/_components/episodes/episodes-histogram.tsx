@@ -3,7 +3,7 @@ import type { KeyboardEvent } from "react";
 import { formatRange, parseRange } from "@/app/_episode/episode-filter";
 import type { Text } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "@/app/_ui/cn";
 import { formatInteger, formatNumber, formatWords } from "@/app/_lib/format/format";
 import { useQueryParams } from "@/app/_lib/hooks/use-params";
 import type { EpisodeMeasure, MeasureRange } from "@/contracts/api/episodes";

@@ -10,7 +10,7 @@ import { Button } from "@/app/_ui/button";
 import { ConfirmDialog } from "@/app/_ui/confirm-dialog";
 import { deferPart } from "@/app/_ui/optional-part";
 import { CancelDialog } from "@/app/runs/_components/cancel-dialog";
-import { UpstreamFiles } from "@/app/runs/[runId]/_components/overview/upstream-files";
+import { UpstreamFiles } from "./upstream-files";
 
 const StepsDialog = deferPart(
   () => import("./steps-dialog").then((m) => m.StepsDialog),

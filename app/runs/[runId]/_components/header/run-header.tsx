@@ -14,18 +14,14 @@ import { RunStateBadge } from "@/app/_ui/run-state";
 import { getTrainedMethod } from "@/contracts/run-config/trained-method-names";
 import { METHODS } from "@/core/run/methods";
 import { AwayNotice } from "./away-notice";
-import { LearningLine } from "@/app/runs/[runId]/_components/overview/learning-line";
+import { LearningLine } from "./learning-line";
 import { RunActions } from "./run-actions";
 import { RunNotes } from "./run-notes";
 import { RunPhase } from "./run-phase";
 
-const ExternalPhase = dynamic(
-  () =>
-    import("@/app/runs/[runId]/_components/overview/external-phase").then((m) => m.ExternalPhase),
-  {
-    loading: () => <p className="mt-3 min-h-10" />,
-  },
-);
+const ExternalPhase = dynamic(() => import("./external-phase").then((m) => m.ExternalPhase), {
+  loading: () => <p className="mt-3 min-h-10" />,
+});
 
 const LINK = "underline decoration-dotted underline-offset-2";
 

@@ -6,9 +6,9 @@ import { useTRPC, type RunDetail } from "@/app/_lib/live/trpc";
 import { Card, CardHeader } from "@/app/_ui/card";
 import { ScrollRegion } from "@/app/_ui/scroll-region";
 import { QueryErrorState } from "@/app/_ui/states";
-import { ExternalConfiguration } from "@/app/runs/[runId]/_components/tabs/external-configuration";
+import { ExternalConfiguration } from "./external-configuration";
 import { AlarmList } from "@/app/runs/[runId]/_components/header/alarm-list";
-import { MetricsTab } from "@/app/runs/[runId]/_components/tabs/metrics-tab";
+import { MetricsTab } from "@/app/runs/[runId]/_components/metrics/metrics-tab";
 import { RolloutsCard } from "./rollouts-card";
 
 /** A run of another trainer: its curves, alarms and rollouts, and the files that it stored. */

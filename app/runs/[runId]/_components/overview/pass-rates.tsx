@@ -3,7 +3,7 @@ import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
 import { Link } from "@/app/_ui/link";
 import { markText } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "@/app/_ui/cn";
 import { formatWords } from "@/app/_lib/format/format";
 import { useTRPC } from "@/app/_lib/live/trpc";
 import { useQueryParams } from "@/app/_lib/hooks/use-params";

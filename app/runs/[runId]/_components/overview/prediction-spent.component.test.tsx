@@ -2,7 +2,7 @@ import { screen } from "@testing-library/react";
 import { describe, expect, it } from "vitest";
 import type { RunStatistics } from "@/app/_lib/live/trpc";
 import { renderPage } from "@/app/_testing/render-page";
-import { computePredictionSpent } from "./compute-spent";
+import { computePredictionSpent } from "@/app/runs/[runId]/_components/metrics/compute-spent";
 import { PredictionSpent } from "./prediction-spent";
 
 const answers = {

@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useText } from "@/app/_i18n/text-provider";
 import { formatInteger } from "@/app/_lib/format/format";
 import { useTRPC } from "@/app/_lib/live/trpc";
-import { computePredictionSpent } from "./compute-spent";
+import { computePredictionSpent } from "@/app/runs/[runId]/_components/metrics/compute-spent";
 import { describeCost } from "./spent";
 
 /** Tokens and cost of a prediction's answers so far; nothing before the first one is scored. */

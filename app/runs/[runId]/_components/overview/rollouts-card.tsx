@@ -9,9 +9,7 @@ import { Button } from "@/app/_ui/button";
 import { Card, CardHeader } from "@/app/_ui/card";
 import { ScrollRegion } from "@/app/_ui/scroll-region";
 
-const MappingDialog = dynamic(() =>
-  import("@/app/runs/[runId]/_components/tabs/mapping-dialog").then((m) => m.MappingDialog),
-);
+const MappingDialog = dynamic(() => import("./mapping-dialog").then((m) => m.MappingDialog));
 
 /** What became of the rollouts that a trainer sent: episodes, and all that is unread with its reason. */
 export function RolloutsCard({ external }: { external: ExternalRun }) {

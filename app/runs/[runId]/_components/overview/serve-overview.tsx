@@ -1,8 +1,8 @@
 "use client";
 import { useState } from "react";
 import { ChartCard } from "@/app/_charts/chart-card";
-import { ChartScopeProvider } from "@/app/_charts/chart-scope";
-import { listMetrics } from "@/app/_charts/definitions/definitions";
+import { ChartScopeProvider } from "@/app/_charts/drawing/chart-scope";
+import { listMetrics } from "@/app/_charts/prepare/chart-definition";
 import { SERVE_CHARTS, SERVE_MODEL_CHARTS } from "@/app/_charts/definitions/serve-charts";
 import { markText } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";

@@ -2,9 +2,9 @@ import { screen } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { describe, expect, it } from "vitest";
 import { renderPage } from "@/app/_testing/render-page";
-import { computeSpent } from "./compute-spent";
+import { computeSpent } from "@/app/runs/[runId]/_components/metrics/compute-spent";
 import { Spent } from "./spent";
-import { TRAIN_METRICS } from "./train-metrics";
+import { TRAIN_METRICS } from "@/app/runs/[runId]/_components/metrics/train-metrics";
 
 const track = (end: number) => ({ steps: [0, 1], xs: [0, end] });
 const tracks = { episodes: track(24), tokens: track(960), time: track(65) };

@@ -5,7 +5,10 @@ import { useText } from "@/app/_i18n/text-provider";
 import { formatEnergy, formatNumber, formatSeconds } from "@/app/_lib/format/format";
 import type { Series } from "@/app/_lib/live/use-series";
 import { Help } from "@/app/_ui/help";
-import { computeSpent, type SpentResources } from "./compute-spent";
+import {
+  computeSpent,
+  type SpentResources,
+} from "@/app/runs/[runId]/_components/metrics/compute-spent";
 
 /**
  * What the steps so far took: episodes, tokens that were trained on, time, and where they are known cost and energy.

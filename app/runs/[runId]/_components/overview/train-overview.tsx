@@ -2,7 +2,7 @@
 import { useDeferredValue, useMemo } from "react";
 import { ChartCard } from "@/app/_charts/chart-card";
 import { ChartPage } from "@/app/_charts/chart-page";
-import type { ChartDefinition } from "@/app/_charts/definitions/definitions";
+import type { ChartDefinition } from "@/app/_charts/prepare/chart-definition";
 import {
   hideUnreported,
   selectTrainCharts,
@@ -20,7 +20,7 @@ import type { TrainConfig } from "@/contracts/run-config/train-config";
 import type { MetricName } from "@/core/metrics/metric-table";
 import { dropUnusedSettings, isMetricMeasured } from "@/core/run/trained-method";
 import { TERMINAL_STATES } from "@/core/run/transitions";
-import { PartLoading } from "@/app/runs/[runId]/_components/part-loading";
+import { PartLoading } from "./part-loading";
 import { AlarmList } from "@/app/runs/[runId]/_components/header/alarm-list";
 import { useAlarms } from "@/app/runs/[runId]/_components/header/use-alarms";
 import { isPreparing, Preparation } from "./preparation";
@@ -32,9 +32,9 @@ import {
   HEADLINE_METRIC,
   REFERENCE_METRIC,
   TRAIN_METRICS,
-} from "./train-metrics";
+} from "@/app/runs/[runId]/_components/metrics/train-metrics";
 import { usePublishedLines } from "./use-published-lines";
-import { useRunCharts } from "./use-run-charts";
+import { useRunCharts } from "@/app/runs/[runId]/_components/metrics/use-run-charts";
 import { useLatest, useSeries, type Series } from "@/app/_lib/live/use-series";
 
 const NO_SERIES: Series = {};

@@ -1,5 +1,5 @@
 import { Fragment } from "react";
-import type { ChartDefinition } from "@/app/_charts/definitions/definitions";
+import type { ChartDefinition } from "@/app/_charts/prepare/chart-definition";
 import { useText } from "@/app/_i18n/text-provider";
 
 interface UnmeasuredProps {

@@ -6,7 +6,7 @@ import type { Text } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
 import { formatShare } from "@/app/_lib/format/format";
 import { useTRPC } from "@/app/_lib/live/trpc";
-import { findPaperSet } from "@/app/leaderboard/_components/cards/published";
+import { findPaperSet } from "@/app/leaderboard/_components/table/published";
 import type { PublishedResults } from "@/contracts/formats/published-results";
 import type { PredictConfig } from "@/contracts/run-config/predict-config";
 

@@ -10,9 +10,9 @@ import { useQuickParam } from "@/app/_lib/hooks/use-params";
 import { Button } from "@/app/_ui/button";
 import { Menu, MenuCheckboxItem, MenuContent, MenuItem, MenuTrigger } from "@/app/_ui/menu";
 import { defer } from "@/app/_ui/deferred";
-import type { PublishedLine } from "@/app/leaderboard/_components/cards/published";
+import type { PublishedLine } from "@/app/leaderboard/_components/table/published";
 
-const published = defer(() => import("@/app/leaderboard/_components/cards/published"));
+const published = defer(() => import("@/app/leaderboard/_components/table/published"));
 
 const PARAM = "published";
 

@@ -2,7 +2,7 @@
 import { useText } from "@/app/_i18n/text-provider";
 import { describeValue } from "@/core/run/describe-value";
 import { SettingHelp } from "@/app/_settings/setting-help";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "@/app/_ui/cn";
 import {
   getServed,
   isChanged,
@@ -15,7 +15,7 @@ import type { RunDetail } from "@/app/_lib/live/trpc";
 import { Card } from "@/app/_ui/card";
 import { CopyButton } from "@/app/_ui/copy-button";
 import { getSettingValue } from "@/core/run/setting-values";
-import { ExternalConfiguration } from "./external-configuration";
+import { ExternalConfiguration } from "@/app/runs/[runId]/_components/overview/external-configuration";
 import { ConfigurationDifference } from "./configuration-difference";
 
 /** The run's settings; those that differ from their defaults are marked. */

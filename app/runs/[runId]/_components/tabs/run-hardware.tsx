@@ -1,6 +1,6 @@
 "use client";
 import { ChartCard } from "@/app/_charts/chart-card";
-import { ChartScopeProvider } from "@/app/_charts/chart-scope";
+import { ChartScopeProvider } from "@/app/_charts/drawing/chart-scope";
 import { HARDWARE_TIME_CHARTS } from "@/app/_charts/definitions/hardware-charts";
 import { useSeries, type Series } from "@/app/_lib/live/use-series";
 

@@ -4,7 +4,7 @@ import { Link } from "@/app/_ui/link";
 import { type ReactNode } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import { buildAskHref } from "@/app/_lib/ask-link";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "@/app/_ui/cn";
 import { formatNumber, formatWords } from "@/app/_lib/format/format";
 import type { EpisodeDetail } from "@/app/_lib/live/trpc";
 import { Button } from "@/app/_ui/button";

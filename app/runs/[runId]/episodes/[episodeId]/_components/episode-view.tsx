@@ -7,7 +7,7 @@ import { buildLedger } from "@/app/_episode/ledger";
 import { TurnCard } from "@/app/_episode/turn-card";
 import { markText } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "@/app/_ui/cn";
 import { buildTurnHref } from "@/app/_lib/playground-link";
 import { useTRPC, type EpisodeDetail } from "@/app/_lib/live/trpc";
 import { useQueryParams } from "@/app/_lib/hooks/use-params";

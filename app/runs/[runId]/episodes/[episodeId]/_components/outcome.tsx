@@ -2,7 +2,7 @@ import { GLOSSARY } from "@/core/glossary/glossary";
 import { METHODS } from "@/core/run/methods";
 import { Calculator } from "lucide-react";
 import { useText } from "@/app/_i18n/text-provider";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "@/app/_ui/cn";
 import { formatWords } from "@/app/_lib/format/format";
 import type { EpisodeDetail } from "@/app/_lib/live/trpc";
 import { Badge } from "@/app/_ui/badge";

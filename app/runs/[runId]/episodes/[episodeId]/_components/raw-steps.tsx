@@ -3,7 +3,7 @@ import { useState } from "react";
 import { Thoughts } from "@/app/_episode/thoughts";
 import { markText } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "@/app/_ui/cn";
 import { formatInteger, formatSeconds } from "@/app/_lib/format/format";
 import { useQueryParams } from "@/app/_lib/hooks/use-params";
 import { Badge } from "@/app/_ui/badge";

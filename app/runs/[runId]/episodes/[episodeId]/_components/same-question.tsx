@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@/app/_ui/link";
 import type { Text } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "@/app/_ui/cn";
 import { formatNumber, formatWords, NONE } from "@/app/_lib/format/format";
 import { useTRPC, type EpisodeDetail } from "@/app/_lib/live/trpc";
 import { Badge } from "@/app/_ui/badge";

@@ -4,7 +4,7 @@ import { useId, useMemo, useState, type KeyboardEvent } from "react";
 import { z } from "zod";
 import { markText } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "@/app/_ui/cn";
 import { formatInteger, formatNumber } from "@/app/_lib/format/format";
 import type { StepOfKind } from "@/contracts/records/episode";
 import { describeToken, listTokens, shadeToken, type Overlay, type TokenFacts } from "./tokens";

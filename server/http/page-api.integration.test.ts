@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { Access } from "@/server/http/access";
+import { Access } from "./access";
 import { getPresetConfig } from "@/server/testing/samples";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
 import { createPageApi } from "./page-api";

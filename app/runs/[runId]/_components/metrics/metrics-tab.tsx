@@ -20,8 +20,8 @@ import { MetricPanel } from "./metric-panel";
 import { PanelDialog } from "./panel-dialog";
 import { PanelSets } from "./panel-sets";
 import { usePanels } from "./use-panels";
-import { RUN_CHART_METRICS } from "@/app/runs/[runId]/_components/overview/train-metrics";
-import { useRunCharts } from "@/app/runs/[runId]/_components/overview/use-run-charts";
+import { RUN_CHART_METRICS } from "./train-metrics";
+import { useRunCharts } from "./use-run-charts";
 
 const NO_SERIES: Series = {};
 const NO_NAMES: readonly string[] = [];

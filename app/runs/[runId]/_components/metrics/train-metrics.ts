@@ -1,4 +1,4 @@
-import { listMetrics } from "@/app/_charts/definitions/definitions";
+import { listMetrics } from "@/app/_charts/prepare/chart-definition";
 import { TRAIN_CHARTS } from "@/app/_charts/definitions/train-charts";
 import { TRACK_METRICS } from "@/app/_charts/prepare/x-axis";
 import { getHeadlineMetric, getMetricWithRole } from "@/core/metrics/metrics";

@@ -10,7 +10,7 @@ import {
   listPublishedLines,
   selectPublishedRows,
 } from "./published";
-import { ENGLISH, type Column } from "@/app/leaderboard/_components/leaderboard-text";
+import { ENGLISH, type Column } from "./leaderboard-text";
 
 const results = publishedResultsSchema.parse(
   JSON.parse(

@@ -5,7 +5,7 @@ import type { Text } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
 import { formatDateTime } from "@/app/_lib/format/format";
 import { useTRPC, type RunDetail } from "@/app/_lib/live/trpc";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "@/app/_ui/cn";
 
 /** How a run of another trainer stands, as far as its trainer says. */
 export function ExternalPhase({ run }: { run: RunDetail }) {

@@ -8,11 +8,11 @@ import {
   useSyncExternalStore,
   type ReactNode,
 } from "react";
-import { queueDrawing } from "./drawing/draw-queue";
-import type { ChartMarker } from "./prepare/marks";
-import { DEFAULT_SETTINGS, type ChartSettings, type Zoom } from "./prepare/settings";
+import { queueDrawing } from "./draw-queue";
+import type { ChartMarker } from "@/app/_charts/prepare/marks";
+import { DEFAULT_SETTINGS, type ChartSettings, type Zoom } from "@/app/_charts/prepare/settings";
 import { createStore, type Store } from "./store";
-import type { Track, Tracks, XKind, XName } from "./prepare/x-axis";
+import type { Track, Tracks, XKind, XName } from "@/app/_charts/prepare/x-axis";
 
 /** What the charts of a page share. */
 export interface ChartScope {

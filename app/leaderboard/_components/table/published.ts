@@ -6,7 +6,7 @@ import type {
 } from "@/contracts/formats/published-results";
 import { findAverageDifferences, formatPublishedRow } from "@/core/comparability/published-results";
 import { formatInteger } from "@/app/_lib/format/format";
-import type { Column } from "@/app/leaderboard/_components/leaderboard-text";
+import type { Column } from "./leaderboard-text";
 
 /**
  * Names under which the paper's question sets are imported; importing turns a slash within a name into an underscore.

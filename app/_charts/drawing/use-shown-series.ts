@@ -3,7 +3,7 @@ import { useSearchParams } from "next/navigation";
 import { useMemo, useState } from "react";
 import { replaceParams } from "@/app/_lib/hooks/use-params";
 import { formatHidden, isolateSeries, parseHidden, toggleSeries } from "./shown-series";
-import type { SeriesStyle } from "./prepare/view";
+import type { SeriesStyle } from "@/app/_charts/prepare/view";
 
 /** The series of a plot and which of them its legend hides. */
 export interface ShownSeries {

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 
 const PROGRAM = fileURLToPath(
-  new URL("../gpu-workers/agent/local-commands/main.ts", import.meta.url),
+  new URL("../../gpu-workers/agent/local-commands/main.ts", import.meta.url),
 );
 
 /**

@@ -1,7 +1,7 @@
 "use client";
 import { skipToken, useQuery } from "@tanstack/react-query";
-import { isOtherTrainers } from "@/app/_lib/run-tabs";
-import { useTRPC, type RunDetail } from "./trpc";
+import { isOtherTrainers } from "./run-tabs";
+import { useTRPC, type RunDetail } from "./live/trpc";
 
 /** Whether another trainer has reported episodes of a run; false of all others, and while it is not known. */
 export function useHasRollouts(run: Pick<RunDetail, "id" | "kind"> | undefined): boolean {

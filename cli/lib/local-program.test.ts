@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { runCli } from "./testing/run-cli";
+import { runCli } from "@/cli/testing/run-cli";
 
 /** Nothing listens there: these commands need no server. */
 const NO_SERVER = { S3_SERVER: "http://127.0.0.1:9" };

@@ -1,8 +1,8 @@
 import { callTRPCProcedure, TRPCError } from "@trpc/server";
 import type { PageApi } from "@/contracts/api/page-api";
-import type { Access } from "@/server/http/access";
-import { appRouter } from "./router";
-import type { Services } from "./services";
+import type { Access } from "./access";
+import { appRouter } from "@/server/trpc/router";
+import type { Services } from "@/server/trpc/services";
 
 /** The API for pages while they are made. Whoever is let in by the request's headers, and nobody else, is answered. */
 export const createPageApi = (services: Services, access: Access): PageApi => ({

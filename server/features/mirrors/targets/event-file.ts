@@ -1,4 +1,4 @@
-import type { MetricPoint } from "@/contracts/worker-protocol/metric-point";
+import type { MetricPoint } from "@/contracts/records/metric-point";
 
 /**
  * TensorBoard's event files: TFRecords, each an Event in the wire format of protocol buffers.

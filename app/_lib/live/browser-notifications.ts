@@ -4,9 +4,9 @@ import type { Text } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
 import { RUN_STATES } from "@/contracts/records/run-states";
 import { TERMINAL_STATES } from "@/core/run/transitions";
-import type { LiveEvent } from "./live/live-topics";
-import { formatWords } from "./format/format";
-import { useTRPCClient } from "./live/trpc";
+import type { LiveEvent } from "./live-topics";
+import { formatWords } from "@/app/_lib/format/format";
+import { useTRPCClient } from "./trpc";
 
 /** Messages of the browser itself about runs that end and alarms, while a page of the product is open somewhere. */
 
