@@ -21,7 +21,7 @@ import {
   withTrialModel,
   type TrialWork,
 } from "@/gpu-workers/llm/engine/testing/trial-engine";
-import { buildBar, machine, printBars, printTable, type BenchResult } from "./lib";
+import { buildBar, describeMachine, printBars, printTable, type BenchResult } from "./lib";
 
 /**
  * Log-probabilities, gradient and optimiser step on one and on two ranks of this machine, which are processes that share its
@@ -86,7 +86,7 @@ export async function measureCluster(): Promise<BenchResult> {
   return {
     bench: "cluster",
     at: new Date().toISOString(),
-    machine: machine(),
+    machine: describeMachine(),
     load: loadavg(),
     setting: {
       model: TRIAL_MODEL,

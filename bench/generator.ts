@@ -12,7 +12,7 @@ import type { GenerationRequest } from "@/gpu-workers/llm/generator/prompt-style
 import { atlasQuestions, LocalServices } from "@/gpu-workers/testing/memory-context";
 import { chunk } from "@/lib/chunk";
 import { ATLAS_DIR } from "@/lib/paths.mjs";
-import { buildBar, machine, printBars, printTable, type BenchResult } from "./lib";
+import { buildBar, describeMachine, printBars, printTable, type BenchResult } from "./lib";
 
 /**
  * Would llama.cpp serve the default's frozen generator faster than the worker's engine? Both answer the same held-out
@@ -122,7 +122,7 @@ function report(sides: readonly Side[], questions: readonly Question[]): BenchRe
   return {
     bench: "generator",
     at: new Date().toISOString(),
-    machine: machine(),
+    machine: describeMachine(),
     questions: questions.length,
     sides: [own, served].map(({ answers: _answers, ...figures }) => figures),
     equalAnswers: equal / questions.length,
