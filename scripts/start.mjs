@@ -22,7 +22,7 @@ const isDevelopment = values.dev === true;
  * @param {T} fallback
  * @returns {number | T}
  */
-function portFrom(name, fallback) {
+function readPort(name, fallback) {
   const value = process.env[name];
   if (value === undefined || value === "") return fallback;
   const port = Number(value);
@@ -39,7 +39,7 @@ const env = {
   S3_ROOT: ROOT,
   ...(isDevelopment ? { S3_DEV: "1" } : {}),
 };
-const program = (/** @type {string[]} */ ...args) => ({
+const describeProgram = (/** @type {string[]} */ ...args) => ({
   command: process.execPath,
   args,
   cwd: ROOT,
@@ -53,13 +53,13 @@ if (isDevelopment) followLogs(join(DATA_DIR, "logs"), ["server", "worker"]);
 runSupervisor({
   dataDir: DATA_DIR,
   host: process.env.HOST || "127.0.0.1",
-  port: portFrom("PORT", 3000),
+  port: readPort("PORT", 3000),
   databaseUrl: process.env.DATABASE_URL || undefined,
-  postgresPort: portFrom("S3_PG_PORT", undefined),
+  postgresPort: readPort("S3_PG_PORT", undefined),
   // In development the server starts anew when one of its files changes; a worker goes on, so that no run is lost.
   server: isDevelopment
     ? {
-        ...program(
+        ...describeProgram(
           inRoot("node_modules", "tsx", "dist", "cli.mjs"),
           "watch",
           "--clear-screen=false",
@@ -67,6 +67,6 @@ runSupervisor({
         ),
         heartbeatFile: undefined, // a file with an error stops the server until it is mended
       }
-    : { ...program(...SERVER_ARGUMENTS), env: { ...env, ...SERVER_VARIABLES } },
-  worker: program("--import", "tsx", inRoot("gpu-workers", "agent", "main.ts")),
+    : { ...describeProgram(...SERVER_ARGUMENTS), env: { ...env, ...SERVER_VARIABLES } },
+  worker: describeProgram("--import", "tsx", inRoot("gpu-workers", "agent", "main.ts")),
 });

@@ -74,7 +74,7 @@ describe("layers", () => {
     ["contracts/errors.ts", `import { METRICS } from "@/core/metrics/metrics";`],
     ["lib/retry.ts", `import { AppError } from "@/contracts/errors";`],
     ["lib/lock.mjs", `import { parseVersion } from "../scripts/setup/machine.mjs";`],
-    ["gpu-workers/llm/x.mjs", `import { stepsFor } from "../../scripts/setup/steps.mjs";`],
+    ["gpu-workers/llm/x.mjs", `import { listSteps } from "../../scripts/setup/steps.mjs";`],
     ["gpu-workers/llm/x.ts", `import { runEpisodes } from "@/gpu-workers/searcher/episode";`],
     ["gpu-workers/searcher/x.ts", `export * from "@/gpu-workers/rl/reward";`],
     [

