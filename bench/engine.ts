@@ -11,7 +11,7 @@ import {
   type Sampled,
 } from "@/contracts/engine/dialect";
 import { computeMean, computeMedian } from "@/core/statistics/summary";
-import { ATLAS_DIR, modelDir, ROOT } from "@/lib/paths.mjs";
+import { ATLAS_DIR, getModelDir, ROOT } from "@/lib/paths.mjs";
 import type { EngineModel } from "@/gpu-workers/llm/engine/client";
 import { EngineProcess } from "@/gpu-workers/llm/engine/process";
 import { loadTokenizer, type Tokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
@@ -121,7 +121,7 @@ interface Measured {
 /** Both sides at one setting, in turns. */
 async function measure(setting: Setting): Promise<Measured> {
   const { context, samples, questions } = setting;
-  const tokenizer = await loadTokenizer(modelDir(MODEL));
+  const tokenizer = await loadTokenizer(getModelDir(MODEL));
   const prompts = await makePrompts(tokenizer, questions * STEPS, context);
   const ids = prompts.map((prompt) => tokenizer.encode(prompt));
   const engine = await EngineProcess.start();
@@ -134,7 +134,7 @@ async function measure(setting: Setting): Promise<Measured> {
   );
   try {
     const model = await engine.client.createModel("bench", {
-      base: modelDir(MODEL),
+      base: getModelDir(MODEL),
       lora: LORA,
       seed: 0,
     });
@@ -310,7 +310,7 @@ class Peer {
     const layers = Array.from({ length: 30 - LORA.firstLayer }, (_, i) => LORA.firstLayer + i);
     const lora = { rank: LORA.rank, alpha: LORA.alpha, targets: LORA.targets, layers };
     const setting = {
-      model: modelDir(MODEL),
+      model: getModelDir(MODEL),
       prompts,
       samples,
       steps: STEPS,

@@ -9,7 +9,7 @@ import { LLAMA_MODEL, LlamaServer } from "@/gpu-workers/llm/endpoint/testing/lla
 import { openGenerator } from "@/gpu-workers/llm/generator/open-generator";
 import type { Generator } from "@/gpu-workers/llm/generator/generator";
 import type { GenerationRequest } from "@/gpu-workers/llm/generator/prompt-style";
-import { atlasQuestions, LocalServices } from "@/gpu-workers/testing/memory-context";
+import { readAtlasQuestions, LocalServices } from "@/gpu-workers/testing/memory-context";
 import { chunk } from "@/lib/chunk";
 import { ATLAS_DIR } from "@/lib/paths.mjs";
 import { buildBar, describeMachine, printBars, printTable, type BenchResult } from "./lib";
@@ -74,7 +74,7 @@ async function buildRequests(): Promise<{ questions: Question[]; requests: Gener
     .filter(Boolean)
     .map((line) => documentSchema.parse(JSON.parse(line)))
     .map((document) => ({ ...document, hash: hashDocument(document) }));
-  const questions = (await atlasQuestions("atlas/held-out")).slice(0, 4 + BATCH * BATCHES);
+  const questions = (await readAtlasQuestions("atlas/held-out")).slice(0, 4 + BATCH * BATCHES);
   const requests = questions.map(({ question, goldIds }, i) => {
     const gold = documents.filter(({ id }) => goldIds?.includes(id));
     const others = documents.slice(7 * i, 7 * i + DOCUMENTS - gold.length);

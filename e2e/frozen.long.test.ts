@@ -8,7 +8,7 @@ import { connect, type Connection } from "@/cli/client";
 import { findFreePort } from "@/lib/free-port.mjs";
 import { waitUntil } from "@/lib/testing/wait-until";
 import { startProductProcess, type ProductProcess } from "./support/product-process";
-import { canTrain, twoSteps } from "./support/real-worker";
+import { canTrain, buildTwoStepConfig } from "./support/real-worker";
 
 const LIMIT_MS = 6 * 60_000;
 /** What each process of a product has in its command line. */
@@ -58,7 +58,7 @@ describe.skipIf(!canTrain)(
     it.each(Object.entries(PROCESSES))(
       "is noticed where it is the %s, and the run ends",
       async (_name, words) => {
-        const { id } = await page.client.runs.launch.mutate({ config: twoSteps() });
+        const { id } = await page.client.runs.launch.mutate({ config: buildTwoStepConfig() });
         await waitUntil(
           "a step is stored",
           async () => (await get(id)).headline.value !== null,

@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { takeLock } from "../lib/lock.mjs";
-import { DATA_DIR, ROOT, SERVING_DIR, inRoot } from "../lib/paths.mjs";
+import { DATA_DIR, ROOT, SERVING_DIR, resolveInRoot } from "../lib/paths.mjs";
 import { SERVER_ARGUMENTS, SERVER_VARIABLES } from "../lib/server-program.mjs";
 import { NO_TELEMETRY } from "../lib/telemetry.mjs";
 import { followLogs } from "./start/follow.mjs";
@@ -45,7 +45,7 @@ const describeProgram = (/** @type {string[]} */ ...args) => ({
   cwd: ROOT,
   env,
 });
-const serverFile = inRoot("server", "main.ts");
+const serverFile = resolveInRoot("server", "main.ts");
 
 // While this lives, set-up does not replace the build that it serves.
 if (!isDevelopment) takeLock(join(SERVING_DIR, `${process.pid}.lock`));
@@ -60,7 +60,7 @@ runSupervisor({
   server: isDevelopment
     ? {
         ...describeProgram(
-          inRoot("node_modules", "tsx", "dist", "cli.mjs"),
+          resolveInRoot("node_modules", "tsx", "dist", "cli.mjs"),
           "watch",
           "--clear-screen=false",
           serverFile,
@@ -68,5 +68,5 @@ runSupervisor({
         heartbeatFile: undefined, // a file with an error stops the server until it is mended
       }
     : { ...describeProgram(...SERVER_ARGUMENTS), env: { ...env, ...SERVER_VARIABLES } },
-  worker: describeProgram("--import", "tsx", inRoot("gpu-workers", "agent", "main.ts")),
+  worker: describeProgram("--import", "tsx", resolveInRoot("gpu-workers", "agent", "main.ts")),
 });

@@ -12,7 +12,7 @@ import { totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { CHECKS } from "./check/steps.mjs";
-import { PYTHON, ROOT, SETUP_DIR, inRoot } from "../lib/paths.mjs";
+import { PYTHON, ROOT, SETUP_DIR, resolveInRoot } from "../lib/paths.mjs";
 import { killGroup } from "../lib/process-group.mjs";
 import { readSeconds, runInLanes } from "./lib/schedule.mjs";
 import {
@@ -58,7 +58,7 @@ const LINES_OF_A_FAILURE = 60;
  */
 
 /** @param {string[]} path */
-const findNodeProgram = (...path) => [process.execPath, inRoot("node_modules", ...path)];
+const findNodeProgram = (...path) => [process.execPath, resolveInRoot("node_modules", ...path)];
 
 /**
  * @param {import("./lib/schedule.mjs").Job & { minutes: number, project?: string }} job minutes: it is ended after so

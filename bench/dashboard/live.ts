@@ -7,7 +7,7 @@ import { z } from "zod";
 import { connect } from "@/cli/client";
 import { buildLaunchOptions } from "@/e2e/support/browser";
 import { computePercentile } from "@/gpu-workers/runtime/latency";
-import { inRoot } from "@/lib/paths.mjs";
+import { resolveInRoot } from "@/lib/paths.mjs";
 import { getPresetConfig } from "@/server/testing/samples";
 import { TestWorker } from "@/server/testing/test-worker";
 import { buildBar, type Bar } from "../lib";
@@ -304,7 +304,7 @@ function startClients(
     [
       "--import",
       "tsx",
-      inRoot("bench", "dashboard", "live-clients-program.ts"),
+      resolveInRoot("bench", "dashboard", "live-clients-program.ts"),
       server.address,
       runId,
       String(CLIENTS),

@@ -23,7 +23,7 @@ import { openPolicy, getSearcher } from "@/gpu-workers/rl/policy";
 import { train } from "@/gpu-workers/jobs/train/train";
 import { readTrainerState, TRAINER_FILE } from "@/gpu-workers/rl/trainer-state";
 import {
-  atlasQuestions,
+  readAtlasQuestions,
   MemoryContext,
   type LocalServices,
 } from "@/gpu-workers/testing/memory-context";
@@ -95,7 +95,7 @@ export class HeldOutEvaluator {
       findAnswers: () => Promise.resolve(new Map()),
       saveAnswers: () => Promise.resolve(),
     };
-    const heldOut = await atlasQuestions(data.heldOutQuestions);
+    const heldOut = await readAtlasQuestions(data.heldOutQuestions);
     const generator = await openGenerator(engine, frozen, store, signal);
     return new HeldOutEvaluator(
       services,

@@ -8,7 +8,7 @@ const START_MS = 300_000;
 
 type Launch = (config: RunConfig) => Promise<unknown>;
 
-const answers = (url: string, body: object): Promise<boolean> =>
+const isAnswering = (url: string, body: object): Promise<boolean> =>
   fetch(url, {
     method: "POST",
     headers: { "content-type": "application/json" },
@@ -25,7 +25,7 @@ export async function serveRetriever(launch: Launch): Promise<string> {
   const config = { kind: "serve", name: "Atlas by BM25", corpus: "atlas", port };
   await launch(runConfigSchema.parse({ ...config, retriever: { kind: "bm25" } }));
   const body = { queries: ["capital city of Peru"], topk: 1 };
-  await waitUntil("the retriever answers", () => answers(url, body), START_MS);
+  await waitUntil("the retriever answers", () => isAnswering(url, body), START_MS);
   return url;
 }
 
@@ -38,7 +38,7 @@ export async function serveGenerator(launch: Launch): Promise<string> {
   await launch(runConfigSchema.parse(config));
   // Its list of models is there before the model is loaded.
   const body = { model, messages: [{ role: "user", content: "Hello" }], max_tokens: 1 };
-  const ask = () => answers(`${url}/chat/completions`, body);
+  const ask = () => isAnswering(`${url}/chat/completions`, body);
   await waitUntil("the generator answers", ask, START_MS);
   return url;
 }

@@ -37,7 +37,7 @@ const redirectedAgent = createAgent(PRIVATE_NETWORKS);
  *
  * @throws AppError "unauthorized" for a redirection that is refused, "invalid-input" for more than ten
  */
-export async function guardedFetch(
+export async function fetchGuarded(
   url: string,
   init: Omit<RequestInit, "headers" | "redirect" | "dispatcher"> & {
     headers?: Record<string, string>;

@@ -163,12 +163,12 @@ export function listUpstreamContext(
     for (const piece of pieces[i]!) {
       const key = toKey(piece);
       if (!known.has(key))
-        known.set(key, isWhole(document, piece) ? document : alter(document, piece));
+        known.set(key, isWhole(document, piece) ? document : replaceContent(document, piece));
     }
   let written = 0;
   return extractUpstreamDocuments(conversation).map((piece) => {
     const source = known.get(toKey(piece)) ?? shown.find((_, i) => isCut(pieces[i]![0], piece));
-    if (source) return known.has(toKey(piece)) ? source : alter(source, piece);
+    if (source) return known.has(toKey(piece)) ? source : replaceContent(source, piece);
     written += 1;
     return {
       id: `written-by-searcher-${written}`,
@@ -182,7 +182,7 @@ export function listUpstreamContext(
 const toKey = ({ title, text }: Titled): string => JSON.stringify([title, text]);
 const pick = ({ title, text }: Titled): Titled => ({ title, text });
 
-const alter = (document: ContextDocument, piece: Titled): ContextDocument => ({
+const replaceContent = (document: ContextDocument, piece: Titled): ContextDocument => ({
   ...document,
   ...pick(piece),
   hash: hashDocument(piece),

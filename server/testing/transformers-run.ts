@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { expect } from "vitest";
-import { inRoot } from "@/lib/paths.mjs";
+import { resolveInRoot } from "@/lib/paths.mjs";
 import { waitUntil } from "@/lib/testing/wait-until";
 import type { TestServer } from "./test-server";
 
@@ -45,7 +45,7 @@ export async function expectRunOfScript(
   python: string,
   { script, name, metric, steps, parameters }: ExpectedRun,
 ): Promise<void> {
-  const client = inRoot("gpu-workers", "client");
+  const client = resolveInRoot("gpu-workers", "client");
   const child = spawn(python, script, {
     cwd: server.artifactsDir,
     stdio: ["pipe", "pipe", "pipe"],
