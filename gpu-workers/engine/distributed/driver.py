@@ -279,7 +279,7 @@ class DistributedEngine:
         except Exception as error:
             self.fail(describe_failure(error))
 
-    def model(self, name: str) -> RemoteModel:
+    def get_model(self, name: str) -> RemoteModel:
         """Raises `not-found` where there is none of this name."""
         if name not in self.models:
             present = ", ".join(self.models) or "none"
@@ -288,7 +288,7 @@ class DistributedEngine:
             ).to_exception()
         return self.models[name]
 
-    def capabilities(self) -> dict:
+    def describe_capabilities(self) -> dict:
         """Those of rank 0, with the models and where the ranks are."""
         models = [
             {"id": m.name, "base": m.base.folder.name, "head": m.head, "step": m.step}
