@@ -143,6 +143,23 @@ describe("names", () => {
     `const episodesOf = "id";`,
     `const isOfRun = () => true;`,
   ])("of others are not: %s", (code) => expect(lint(code)).toEqual([]));
+
+  it.each([
+    `const secret = z.string();`,
+    `export const label = z.string().trim().min(1).max(120).regex(/^a/);`,
+    `function read() { const day: z.ZodType = z.iso.datetime(); }`,
+  ])("of schemas that do not say so are refused: %s", (code) => {
+    expect(lint(code)).toEqual([expect.stringContaining("ends in Schema")]);
+  });
+
+  it.each([
+    `const secretSchema = z.string().max(9); const schema = z.iso.datetime();`,
+    `const place = z.object({ id: z.uuid() }).safeParse(value);`,
+    `const isOwner = z.uuid().safeParse(id).success;`,
+    `const json = z.toJSONSchema(schema);`,
+    `const createHexSchema = (length: number) => z.string().length(length);`,
+    `const most = z.reduce((a, b) => Math.max(a, b), -Infinity);`,
+  ])("of what is no schema are not: %s", (code) => expect(lint(code)).toEqual([]));
 });
 
 describe("SQL", () => {
