@@ -86,7 +86,10 @@ export async function run(names: string[]): Promise<BenchResult> {
   for (const [name, part] of Object.entries(EMPTY_PARTS))
     if (asked.includes(name)) measured[name] = await part();
   const at = new Date().toISOString();
-  /** Processes that wanted a core when it began: above the number of cores, times are of a machine that did other work, too. */
+  /**
+   * Processes that wanted a core when it began: above the number of cores, times are of a machine that did other work,
+   * too.
+   */
   const loadAtStart = Number(load.toFixed(1));
   const here = describeMachine();
   const parts: Record<string, StoredPart> = {

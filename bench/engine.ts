@@ -103,7 +103,10 @@ export async function run(): Promise<BenchResult> {
       trl,
       versions: capabilities.versions,
     },
-    /** Other work on the machine slows both sides, which take turns: compare ratios, not seconds, where this is above the cores. */
+    /**
+     * Other work on the machine slows both sides, which take turns: compare ratios, not seconds, where this is above
+     * the cores.
+     */
     loadAverage15Minutes: loadavg()[2],
     settings: measured.map(({ setting, ours, theirs }) => ({ ...setting, ours, trl: theirs })),
     bars,
@@ -255,7 +258,10 @@ function groupData(prompt: number[], group: Sampled[], questions: number): Datum
   });
 }
 
-/** An instruction, a question and a window of as many documents as fit into `context` tokens, as in the method's first turn. */
+/**
+ * An instruction, a question and a window of as many documents as fit into `context` tokens, as in the method's first
+ * turn.
+ */
 async function makePrompts(
   tokenizer: Tokenizer,
   count: number,

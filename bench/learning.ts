@@ -27,7 +27,10 @@ const DEFAULT_PRESET = "atlas-smollm2";
 /** Cold starts alone, in place of an algorithm. */
 const SUPERVISED = "supervised";
 type AlgorithmName = keyof typeof PRESETS;
-/** The presets were tuned on seed 0 and on the first held-out questions of the evaluation's sample: neither may speak for them alone. */
+/**
+ * The presets were tuned on seed 0 and on the first held-out questions of the evaluation's sample: neither may speak
+ * for them alone.
+ */
 const SEEDS = [1, 2, 3] as const;
 const TUNED_ON = 96;
 

@@ -13,10 +13,11 @@ import { startTestServer } from "@/server/testing/test-server";
 import { readGuideCommand, startGuideCommand, type GuideProcess } from "./support/cluster-guide";
 
 /**
- * The commands of docs/guides/cluster.md. Here workers and the check of a GPU are run, and all have programs and options that
- * there are. Others run elsewhere: those of the command line in cli.integration.test.ts, with a real Slurm in
- * pools.long.test.ts, Ray's with the worker that joins it in ray-address.long.test.ts, `npm start` before every browser test
- * (support/product-process.ts). `npm run setup:tinker` is a part of `setup:skyrl`, which tinker.long.test.ts wants.
+ * The commands of docs/guides/cluster.md. Here workers and the check of a GPU are run, and all have programs and
+ * options that there are. Others run elsewhere: those of the command line in cli.integration.test.ts, with a real Slurm
+ * in pools.long.test.ts, Ray's with the worker that joins it in ray-address.long.test.ts, `npm start` before every
+ * browser test (support/product-process.ts). `npm run setup:tinker` is a part of `setup:skyrl`, which
+ * tinker.long.test.ts wants.
  */
 const run = promisify(execFile);
 const START_MS = 240_000;

@@ -9,7 +9,10 @@ import { readGuide } from "@/cli/testing/guide-commands";
 import { findPreset } from "@/core/presets/run-presets";
 import { resolveInRoot } from "@/lib/paths.mjs";
 
-/** docs/guides/external-runs.md: what was tried, and its example, upstream's script with retriever and generator served here. */
+/**
+ * docs/guides/external-runs.md: what was tried, and its example, upstream's script with retriever and generator served
+ * here.
+ */
 
 /** Packages of the guide's table, by the file that pins what the tests try. */
 const PINS: Readonly<Record<string, readonly string[]>> = {

@@ -38,7 +38,10 @@ describe.skipIf(!canTrain)(
       await rm(dataDir, { recursive: true, force: true });
     });
 
-    /** The process of this product with these words in its command line; a wrapper of it has them, too, but no child of Node. */
+    /**
+     * The process of this product with these words in its command line; a wrapper of it has them, too, but no child of
+     * Node.
+     */
     function findProcess(words: string): number | null {
       for (const name of readdirSync("/proc")) {
         if (!/^\d+$/.test(name)) continue;

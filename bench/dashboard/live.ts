@@ -146,7 +146,11 @@ async function followRun(
   }
 }
 
-/** Makes what reports steps of all metrics, one report after the other. @returns (first step, how many, time of the first) */
+/**
+ * Makes what reports steps of all metrics, one report after the other.
+ *
+ * @returns (first step, how many, time of the first)
+ */
 function createReporter(
   worker: TestWorker,
   run: { runId: string; attempt: number },

@@ -119,7 +119,10 @@ export async function measureEndpoint(
   }
 }
 
-/** Launches a run and waits for its end; throws where it has not stored an episode, an answer and a score for each question. */
+/**
+ * Launches a run and waits for its end; throws where it has not stored an episode, an answer and a score for each
+ * question.
+ */
 async function finish(
   plane: ControlPlane,
   config: RunConfigInput,

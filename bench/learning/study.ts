@@ -219,7 +219,10 @@ export class Study {
     return join(this.seedFolder(seed), `checkpoint-${step}`);
   }
 
-  /** Trains a seed and answers the held-out questions. A cold start that another study has examined already is not examined again. */
+  /**
+   * Trains a seed and answers the held-out questions. A cold start that another study has examined already is not
+   * examined again.
+   */
   async run(seed: number, others: readonly Study[]): Promise<SeedResults> {
     await this.train(seed);
     const path = (name: string): string => join(this.seedFolder(seed), `${name}.jsonl`);

@@ -212,7 +212,10 @@ interface Quality extends Agreement {
   overlap: number;
 }
 
-/** Rankings of each system on its own vectors, all by our exact index, against the peer's; and `flat`, those of our fp32 vectors against faiss-cpu's of the same. */
+/**
+ * Rankings of each system on its own vectors, all by our exact index, against the peer's; and `flat`, those of our fp32
+ * vectors against faiss-cpu's of the same.
+ */
 async function compare(
   encoders: BySystem<Encode>,
   peer: Peer,

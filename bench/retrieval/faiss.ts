@@ -8,7 +8,10 @@ import { openFlat } from "./flat";
 import { Peer, toRankedRows } from "./peer";
 import { type Section, type SectionResult, prepareScratch, getWorkFolder } from "./section";
 
-/** Our flat index against faiss-cpu on the same random vectors: equal results, and the time of a search. Those of real texts are in encoder.ts. */
+/**
+ * Our flat index against faiss-cpu on the same random vectors: equal results, and the time of a search. Those of real
+ * texts are in encoder.ts.
+ */
 const DIM = 384;
 const QUERIES = 512;
 const K = 10;

@@ -130,7 +130,10 @@ async function run(): Promise<SectionResult> {
   }
 }
 
-/** Clients that each send the next query as soon as they are answered, for some seconds after a warm-up. Any failure ends the bench. */
+/**
+ * Clients that each send the next query as soon as they are answered, for some seconds after a warm-up. Any failure
+ * ends the bench.
+ */
 async function load(url: string, clients: number, queries: readonly string[]): Promise<Load> {
   const agent = new Agent({ keepAlive: true, maxSockets: clients });
   const times: number[] = [];

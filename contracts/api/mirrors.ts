@@ -9,7 +9,10 @@ const labelSchema = z
   .max(120)
   .regex(/^[^/\\\p{Cc}]*$/u, "must hold no slash and no control character");
 
-/** Where the metrics of runs are mirrored to, with the secret that it takes. It is sealed once stored, and shown to nobody. */
+/**
+ * Where the metrics of runs are mirrored to, with the secret that it takes. It is sealed once stored, and shown to
+ * nobody.
+ */
 export const mirrorAddressSchema = z.discriminatedUnion("kind", [
   /** A tracking server over its REST API, version 2.0. With a user the secret is a password, without one a token. */
   z.object({

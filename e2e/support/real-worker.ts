@@ -15,7 +15,10 @@ export const canTrain =
     join(ATLAS_DIR, "corpus.jsonl"),
   ].every((path) => existsSync(path));
 
-/** The default preset cut down to a cold start of two batches and two steps of PPO, each of which changes the weights of searcher and critic. */
+/**
+ * The default preset cut down to a cold start of two batches and two steps of PPO, each of which changes the weights of
+ * searcher and critic.
+ */
 export function buildTwoStepConfig(): ReturnType<typeof runConfigSchema.parse> {
   const preset = findPreset("atlas-smollm2-grpo")?.config as RunConfigInput & { kind: "train" };
   return runConfigSchema.parse({

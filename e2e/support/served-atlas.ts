@@ -18,7 +18,11 @@ const isAnswering = (url: string, body: object): Promise<boolean> =>
     () => false,
   );
 
-/** Launches a service of BM25 over Atlas, and waits until it answers. @returns its address, as clients of /retrieve are given it */
+/**
+ * Launches a service of BM25 over Atlas, and waits until it answers.
+ *
+ * @returns its address, as clients of /retrieve are given it
+ */
 export async function serveRetriever(launch: Launch): Promise<string> {
   const port = await findFreePort();
   const url = `http://127.0.0.1:${port}/retrieve`;
@@ -29,7 +33,11 @@ export async function serveRetriever(launch: Launch): Promise<string> {
   return url;
 }
 
-/** Launches a service of the default model, and waits until it answers. @returns its address, as clients of OpenAI's API are given it */
+/**
+ * Launches a service of the default model, and waits until it answers.
+ *
+ * @returns its address, as clients of OpenAI's API are given it
+ */
 export async function serveGenerator(launch: Launch): Promise<string> {
   const port = await findFreePort();
   const url = `http://127.0.0.1:${port}/v1`;

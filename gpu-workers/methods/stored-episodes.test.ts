@@ -32,7 +32,10 @@ const buildEpisode = (id: string): Episode => ({
   context: [{ id: `d-${id}`, hash: `d-${id}`, score: 1 }],
 });
 
-/** A server that has the episodes of all questions but `missing`, refuses the first `refusals` calls, and counts what it is asked. */
+/**
+ * A server that has the episodes of all questions but `missing`, refuses the first `refusals` calls, and counts what it
+ * is asked.
+ */
 function createServer(missing: readonly string[] = [], refusals = 0) {
   const calls: string[][] = [];
   const readStoredEpisodes = (

@@ -196,7 +196,10 @@ const isWhole = ({ title, text }: Titled, piece: Titled): boolean =>
 /** Characters by which a document is known of which only a part was read. */
 const KNOWN_BY = 40;
 
-/** What a window that was cut runs on into: the searcher's turn. A token that was cut within a character leaves a sign for it. */
+/**
+ * What a window that was cut runs on into: the searcher's turn. A token that was cut within a character leaves a sign
+ * for it.
+ */
 const TURN = /^\uFFFD*\s*<(?:important_info|search_complete|query|think|\||information)/;
 
 /** Whether a piece is the beginning of a document, or a few of its words and what stands behind the cut. */

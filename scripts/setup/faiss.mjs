@@ -1,7 +1,7 @@
 /**
- * Step for the FAISS addon: faiss-node's own source with our extension (gpu-workers/retrieval/indexes/faiss/addon), compiled against
- * Debian's FAISS. Its prebuilt binary lacks the extension. One file against Node's stable C interface: the compiler is
- * called directly, and the headers come from the package node-api-headers.
+ * Step for the FAISS addon: faiss-node's own source with our extension (gpu-workers/retrieval/indexes/faiss/addon),
+ * compiled against Debian's FAISS. Its prebuilt binary lacks the extension. One file against Node's stable C interface:
+ * the compiler is called directly, and the headers come from the package node-api-headers.
  */
 import {
   copyFileSync,

@@ -1,4 +1,7 @@
-/** Tinker: the SDK for a worker that trains at a service, and for tests a real server on the CPU. Neither is part of set-up. */
+/**
+ * Tinker: the SDK for a worker that trains at a service, and for tests a real server on the CPU. Neither is part of
+ * set-up.
+ */
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { PYTHON, SKYRL_DIR, TINKER_DIR, resolveInRoot } from "../../lib/paths.mjs";

@@ -6,9 +6,9 @@ import { isLoopbackHost, isLoopbackName, parseHostname } from "@/contracts/forma
 const COMMON_NAMES = new Set(["localhost", "127.0.0.1", "[::1]", "::1"]);
 
 /**
- * The reason to refuse a request; null where there is none. A page of another site may reach this server through the browser: by
- * its own name that resolves to this machine (Host tells), or from its own pages (Origin tells). Only loopback
- * names pass.
+ * The reason to refuse a request; null where there is none. A page of another site may reach this server through the
+ * browser: by its own name that resolves to this machine (Host tells), or from its own pages (Origin tells). Only
+ * loopback names pass.
  */
 export function findRefusalReason(headers: IncomingHttpHeaders): string | null {
   if (!isLoopbackHost(headers.host))

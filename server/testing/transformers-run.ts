@@ -21,7 +21,10 @@ interface ExpectedRun {
   parameters: Readonly<Record<string, string>>;
 }
 
-/** Trains two steps by transformers or a trainer of TRL's, and expects the run on the server while it goes on and when it has ended. */
+/**
+ * Trains two steps by transformers or a trainer of TRL's, and expects the run on the server while it goes on and when
+ * it has ended.
+ */
 export const expectRunOfTransformers = (
   server: TestServer,
   python: string,

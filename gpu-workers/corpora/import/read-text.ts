@@ -202,7 +202,10 @@ async function* readBlocks(pieces: AsyncIterable<string>): AsyncGenerator<Block>
   yield block(text, true);
 }
 
-/** The end of the first run of white space after `position`; a text without any is cut there, but never within a character. */
+/**
+ * The end of the first run of white space after `position`; a text without any is cut there, but never within a
+ * character.
+ */
 function findEdgeAfter(text: string, position: number): number {
   const pattern = /\s(?=\S)/g;
   pattern.lastIndex = position;

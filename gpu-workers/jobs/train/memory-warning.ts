@@ -42,7 +42,10 @@ export async function readShapes({ searcher, generator, rl }: TrainConfig): Prom
   return Object.fromEntries(entries.flatMap(([name, shape]) => (shape ? [[name, shape]] : [])));
 }
 
-/** What to say before a run that may not fit into the memory of the engine's device; null where it fits or nobody can tell. */
+/**
+ * What to say before a run that may not fit into the memory of the engine's device; null where it fits or nobody can
+ * tell.
+ */
 export function buildMemoryWarning(
   config: TrainConfig,
   engine: Engine,

@@ -76,7 +76,8 @@ const SHARD = /^model-\d+-of-\d+\.safetensors$/;
 /**
  * Asks the hub what a model consists of; nothing is downloaded.
  *
- * @throws AppError "not-found", "unauthorized" or "unsupported" with what to do, "invalid-input" for an answer of another form
+ * @throws AppError "not-found", "unauthorized" or "unsupported" with what to do, "invalid-input" for an answer of
+ *   another form
  */
 export async function findHubModel(
   repository: string,

@@ -26,9 +26,9 @@ const RANK = 8;
 const signal = new AbortController().signal;
 
 /**
- * One server over two processes, each with half of every layer, as `searcher.samplerTensorParallel` starts it on GPUs: vLLM's
- * build for the CPU has none to choose, so the worker refuses the setting there, and the server is started by itself. The
- * default model's nine heads are not split by two: its place takes a searcher of two small layers.
+ * One server over two processes, each with half of every layer, as `searcher.samplerTensorParallel` starts it on GPUs:
+ * vLLM's build for the CPU has none to choose, so the worker refuses the setting there, and the server is started by
+ * itself. The default model's nine heads are not split by two: its place takes a searcher of two small layers.
  */
 describe.skipIf(problem !== null)("a real vLLM that is spread over two processes", () => {
   let folder: string;

@@ -24,7 +24,10 @@ afterEach(closeAll);
 describe("the remote retriever", () => {
   const times = { requestMs: 300, backoffMs: 5, attempts: 3 };
 
-  /** As upstream's: no /healthz. Answers the query that opening asks, then the prepared answers in turn, the last one for ever. */
+  /**
+   * As upstream's: no /healthz. Answers the query that opening asks, then the prepared answers in turn, the last one
+   * for ever.
+   */
   async function startScriptedServer(
     ...answers: ((response: ServerResponse) => void)[]
   ): Promise<{ url: string; requests: () => number }> {

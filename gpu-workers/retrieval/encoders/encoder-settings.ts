@@ -290,7 +290,10 @@ const POOLING_MODES: Readonly<Record<string, EncoderSettings["pooling"]>> = {
   lasttoken: "last",
 };
 
-/** Reads the pooling mode: `pooling_mode` names one or several; older files have a flag each, e.g. `pooling_mode_mean_tokens`. */
+/**
+ * Reads the pooling mode: `pooling_mode` names one or several; older files have a flag each, e.g.
+ * `pooling_mode_mean_tokens`.
+ */
 function readPooling(
   name: string,
   config: z.infer<typeof poolingConfigSchema>,

@@ -4,7 +4,10 @@ import { AppError } from "@/contracts/errors";
 import { Coalescer } from "./coalescer";
 import type { RankedDocument } from "@/gpu-workers/retrieval/retriever";
 
-/** Ranks k documents named after the query, so that every answer shows whose it is. Its rankings are not the beginnings of longer ones, as those of hybrid search and of graphs need not be: the worst of k stands first. */
+/**
+ * Ranks k documents named after the query, so that every answer shows whose it is. Its rankings are not the beginnings
+ * of longer ones, as those of hybrid search and of graphs need not be: the worst of k stands first.
+ */
 function buildRankings(queries: readonly string[], k: number): RankedDocument[][] {
   return queries.map((query) =>
     Array.from({ length: k }, (_, i) => ({
