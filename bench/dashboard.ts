@@ -15,7 +15,14 @@ import { measurePages } from "./dashboard/pages";
 import { startProduct, type Product } from "./dashboard/product";
 import { measureRunLists } from "./dashboard/runs";
 import type { FilledRuns } from "./dashboard/sizes";
-import { describeMachine, printBars, readResult, type Bar, type BenchResult, type Machine } from "./lib";
+import {
+  describeMachine,
+  printBars,
+  readResult,
+  type Bar,
+  type BenchResult,
+  type Machine,
+} from "./lib";
 
 /** What one part has measured. */
 interface Measured {

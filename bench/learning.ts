@@ -12,7 +12,14 @@ import {
   type Result,
   type SeedResults,
 } from "./learning/study";
-import { buildBar, describeMachine, printBars, printTable, readResult, type BenchResult } from "./lib";
+import {
+  buildBar,
+  describeMachine,
+  printBars,
+  printTable,
+  readResult,
+  type BenchResult,
+} from "./lib";
 
 /**
  * Does the default preset learn, and by which algorithm? Trains GRPO and PPO from scratch on three seeds each and answers
@@ -126,7 +133,9 @@ function summarise(
     documents: round(computeMean(results.trained.map(({ documents }) => documents))!),
     gainOverNaiveRag: bootstrapClusters(subtractResults(results.trained, rag)),
     gainOverColdStart: bootstrapClusters(subtractResults(results.trained, results.coldStart)),
-    gainOverDocumentMatchedRag: bootstrapClusters(subtractResults(results.trained, results.matched)),
+    gainOverDocumentMatchedRag: bootstrapClusters(
+      subtractResults(results.trained, results.matched),
+    ),
     training: results.training,
   }));
   const gains = {

@@ -202,7 +202,10 @@ async function findCheckpoint(client: Client): Promise<string> {
 }
 
 /** Runs with this very configuration, newest first. */
-async function findEqualRuns(client: Client, config: RunConfig): Promise<{ id: string; state: string }[]> {
+async function findEqualRuns(
+  client: Client,
+  config: RunConfig,
+): Promise<{ id: string; state: string }[]> {
   const { rows } = await client.runs.list.query({ text: config.name, limit: 200 });
   const runs = await Promise.all(
     rows.filter(({ name }) => name === config.name).map(({ id }) => client.runs.get.query({ id })),

@@ -34,7 +34,9 @@ export async function run(options: readonly string[]): Promise<BenchResult> {
       machine: describeMachine(),
     });
     results[section.name] =
-      names.length > 0 ? await measure() : await computeOnce(getWorkFolder(`${section.name}.json`), measure);
+      names.length > 0
+        ? await measure()
+        : await computeOnce(getWorkFolder(`${section.name}.json`), measure);
   }
   await rm(getWorkFolder(), { recursive: true, force: true });
   const bars = Object.values(results).flatMap((result) => result.bars);

@@ -31,8 +31,24 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
       "a ready one under seeds": () =>
         computeSweepKey("--preset-sweep", "atlas-ablation", "--seeds", "1-3", "--name", "Mine"),
       "a grid": () =>
-        computeSweepKey(...GRPO, "--grid", "rl.steps=2,4", "--grid", "search.turns=1,2", "--seeds", "1,2"),
+        computeSweepKey(
+          ...GRPO,
+          "--grid",
+          "rl.steps=2,4",
+          "--grid",
+          "search.turns=1,2",
+          "--seeds",
+          "1,2",
+        ),
       "a list": () =>
-        computeSweepKey(...GRPO, "--set", "rl.steps=2", "--row", "search.turns=1", "--row", "rl.clip=0.1"),
+        computeSweepKey(
+          ...GRPO,
+          "--set",
+          "rl.steps=2",
+          "--row",
+          "search.turns=1",
+          "--row",
+          "rl.clip=0.1",
+        ),
     }),
 });

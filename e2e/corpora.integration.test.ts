@@ -203,8 +203,14 @@ describe("the plan of an index", { timeout: 240_000 }, () => {
     expect(absent.indexes[0]?.seconds).toBeGreaterThan(3600);
 
     expect(
-      (await runTask({ kind: "query", corpus: "lakes", retriever: { kind: "bm25" }, query: "Lake 7" }))
-        .state,
+      (
+        await runTask({
+          kind: "query",
+          corpus: "lakes",
+          retriever: { kind: "bm25" },
+          query: "Lake 7",
+        })
+      ).state,
     ).toBe("succeeded");
     const built = await plan({ retriever: { kind: "bm25" } });
     expect(built.indexes).toMatchObject([
@@ -245,7 +251,8 @@ describe("a corpus that is deleted", () => {
     const lines = (birds: string[]): string =>
       birds.map((bird) => JSON.stringify({ id: bird, text: `The ${bird} sings.` })).join("\n");
     await writeFile(path, lines(["wren", "finch"]));
-    for (const name of ["birds", "twins"]) await waitForEnd(await launch(name, { kind: "path", path }));
+    for (const name of ["birds", "twins"])
+      await waitForEnd(await launch(name, { kind: "path", path }));
     const search = async (query: string) =>
       runTask({ kind: "query", corpus: "birds", retriever: { kind: "bm25" }, query });
     expect((await search("finch")).state).toBe("succeeded");
@@ -254,7 +261,8 @@ describe("a corpus that is deleted", () => {
     // Another corpus of the same content keeps the index.
     expect(
       removeCorpusResultSchema.parse(
-        (await runTask({ kind: "remove-corpus", corpus: "birds", workerId: await workerId() })).result,
+        (await runTask({ kind: "remove-corpus", corpus: "birds", workerId: await workerId() }))
+          .result,
       ),
     ).toMatchObject({ indexes: 0 });
     expect(existsSync(join(folder, "corpora", "birds"))).toBe(false);
@@ -269,7 +277,8 @@ describe("a corpus that is deleted", () => {
     expect((await search("finch")).result).toMatchObject({ documents: [] });
     await listIndexes("birds");
     const removed = removeCorpusResultSchema.parse(
-      (await runTask({ kind: "remove-corpus", corpus: "birds", workerId: await workerId() })).result,
+      (await runTask({ kind: "remove-corpus", corpus: "birds", workerId: await workerId() }))
+        .result,
     );
     expect(removed.indexes).toBe(1);
     expect(removed.freedBytes).toBeGreaterThan(100);
@@ -422,7 +431,9 @@ describe("a corpus, from the page to the worker", () => {
 
   it("that cannot be imported fails the run with the reason", async () => {
     expect(
-      await waitForEnd(await launch("nowhere", { kind: "path", path: join(folder, "nowhere.jsonl") })),
+      await waitForEnd(
+        await launch("nowhere", { kind: "path", path: join(folder, "nowhere.jsonl") }),
+      ),
     ).toMatchObject({
       state: "failed",
       error: expect.stringContaining("There is no file or folder") as string,

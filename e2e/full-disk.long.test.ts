@@ -73,7 +73,8 @@ describe.skipIf(disk === null)(
     });
 
     const get = (id: string) => page.client.runs.get.query({ id });
-    const launch = async () => (await page.client.runs.launch.mutate({ config: buildTwoStepConfig() })).id;
+    const launch = async () =>
+      (await page.client.runs.launch.mutate({ config: buildTwoStepConfig() })).id;
     const readWeights = async (id: string) =>
       new Map(
         (await page.client.runs.checkpoints.query({ id })).map(({ step, metadata }) => [

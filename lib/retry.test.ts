@@ -2,7 +2,10 @@ import { describe, expect, it } from "vitest";
 import { doubleWait, parseRetryAfter, retry, waitFor, waitInTurn } from "./retry";
 
 /** An action that fails so many times, each time with another error. */
-function createFailingAction(times: number): { calls: number[]; action: (attempt: number) => Promise<string> } {
+function createFailingAction(times: number): {
+  calls: number[];
+  action: (attempt: number) => Promise<string>;
+} {
   const calls: number[] = [];
   return {
     calls,
@@ -30,12 +33,14 @@ describe("retry", () => {
 
   it("throws the last error, or what is made of it, where all attempts failed", async () => {
     const policy = { attempts: 2, backoff: waitFor(0) };
-    await expect(retry(createFailingAction(9).action, policy)).rejects.toThrow(new TypeError("failure 2"));
+    await expect(retry(createFailingAction(9).action, policy)).rejects.toThrow(
+      new TypeError("failure 2"),
+    );
     const buildGiveUpError = (error: unknown, attempts: number): Error =>
       new Error(`${attempts} attempts: ${(error as Error).message}`);
-    await expect(retry(createFailingAction(9).action, { ...policy, buildGiveUpError })).rejects.toThrow(
-      "2 attempts: failure 2",
-    );
+    await expect(
+      retry(createFailingAction(9).action, { ...policy, buildGiveUpError }),
+    ).rejects.toThrow("2 attempts: failure 2");
   });
 
   it("throws at once what must not be repeated", async () => {

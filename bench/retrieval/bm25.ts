@@ -334,7 +334,10 @@ const builtSchema = z.object({
   peakBytes: z.number(),
 });
 const openedSchema = z.object({ bytes: z.number(), residentBytes: z.number() });
-const rankingSchema = z.object({ rows: z.array(z.array(z.int())), scores: z.array(z.array(z.number())) });
+const rankingSchema = z.object({
+  rows: z.array(z.array(z.int())),
+  scores: z.array(z.array(z.number())),
+});
 const timedSchema = z.object({ ms: z.number(), cpuMs: z.number() });
 
 /** One system in a process of its own. */

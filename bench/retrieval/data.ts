@@ -40,7 +40,11 @@ export async function loadQuestionSets(): Promise<{ source: string; sets: Questi
   return { source: "Atlas (the real sets are not beside the repository)", sets: [atlas] };
 }
 
-async function readSet(name: string, passageFile: string, questionFile: string): Promise<QuestionSet> {
+async function readSet(
+  name: string,
+  passageFile: string,
+  questionFile: string,
+): Promise<QuestionSet> {
   const lines = async (file: string): Promise<string[]> =>
     (await readFile(file, "utf8")).trim().split("\n");
   const passages = (await lines(passageFile)).map((line, i) => parseCorpusLine(line, i + 1));

@@ -8,7 +8,13 @@ import { buildBar, type Bar, describeMachine, printTable } from "@/bench/lib";
 import { type QuestionSet, loadQuestionSets } from "./data";
 import { openFlat } from "./flat";
 import { Peer, toRankedRows } from "./peer";
-import { type Section, type SectionResult, computeOnce, prepareScratch, getWorkFolder } from "./section";
+import {
+  type Section,
+  type SectionResult,
+  computeOnce,
+  prepareScratch,
+  getWorkFolder,
+} from "./section";
 
 /**
  * Our encoder against sentence-transformers on the same texts: speed of encoding, agreement of rankings, loss of the
@@ -97,7 +103,10 @@ async function run(): Promise<SectionResult> {
         source,
         passages: total,
         peer: peer.about,
-        encoding: mapSystems((name) => ({ seconds: seconds[name], passagesPerSecond: rates[name] })),
+        encoding: mapSystems((name) => ({
+          seconds: seconds[name],
+          passagesPerSecond: rates[name],
+        })),
         agreement,
         queryLatencyMs: latency,
       },
@@ -254,7 +263,10 @@ async function compare(
   });
   return {
     ...bySystem,
-    flat: computeAgreement(ranked.fp32 ?? [], await searchByPeer(peer, set, passages, scratch, dim)),
+    flat: computeAgreement(
+      ranked.fp32 ?? [],
+      await searchByPeer(peer, set, passages, scratch, dim),
+    ),
   };
 }
 
@@ -270,7 +282,11 @@ async function searchByPeer(
   await writeFile(vectors, readPassageVectors(scratch, "fp32", set.name, passages));
   await peer.index({ vectors, dim, factory: "Flat" });
   return toRankedRows(
-    await peer.search(getVectorFile(scratch, "fp32", set.name, "questions"), K, set.questions.length),
+    await peer.search(
+      getVectorFile(scratch, "fp32", set.name, "questions"),
+      K,
+      set.questions.length,
+    ),
   );
 }
 
@@ -352,7 +368,10 @@ function computeOverlap(ours: readonly RankedRow[][], theirs: readonly RankedRow
 }
 
 /** Whether our rankings are theirs; faiss.ts asks so, too. */
-export function computeAgreement(ours: readonly RankedRow[][], theirs: readonly RankedRow[][]): Agreement {
+export function computeAgreement(
+  ours: readonly RankedRow[][],
+  theirs: readonly RankedRow[][],
+): Agreement {
   const share = (same: (a: RankedRow, b: RankedRow | undefined) => boolean): number =>
     ours.filter((ranked, q) => ranked.every((hit, i) => same(hit, theirs[q]?.[i]))).length /
     ours.length;

@@ -84,7 +84,8 @@ async function run(): Promise<SectionResult> {
           : (["peer", "ours"] as const))
           turns[name].push(await load(urls[name], clients, queries));
       }
-      for (const name of ["ours", "peer"] as const) loads[name][clients] = combineTurns(turns[name]);
+      for (const name of ["ours", "peer"] as const)
+        loads[name][clients] = combineTurns(turns[name]);
     }
     const cells = (clients: number, one: Load | undefined): string[] => [
       String(clients),

@@ -17,7 +17,10 @@ export const storedEventSchema = z.discriminatedUnion("kind", [
 ]);
 export type StoredEvent = z.infer<typeof storedEventSchema>;
 
-const urlSchema = z.url({ protocol: /^https?$/, error: "give an address with http:// or https://" });
+const urlSchema = z.url({
+  protocol: /^https?$/,
+  error: "give an address with http:// or https://",
+});
 const secretSchema = z.string().max(500).default("");
 
 /** Where messages go, with the secrets that it takes. They are sealed once stored, and shown to nobody. */

@@ -113,7 +113,9 @@ const command = new Command("worker")
       .argParser(parseCount),
   )
   .addOption(
-    new Option("--light-slots <n>", "index and serve runs at a time").default(4).argParser(parseCount),
+    new Option("--light-slots <n>", "index and serve runs at a time")
+      .default(4)
+      .argParser(parseCount),
   )
   .addOption(
     new Option(

@@ -194,12 +194,16 @@ class Engine:
 
     def forward(self, name: str, body: dialect.ForwardBody, check: Check) -> dict:
         model = self.get_model(name)
-        with allow_interleaved_sampling(model, self.models.values(), self.serve_waiting) as serve_waiting:
+        with allow_interleaved_sampling(
+            model, self.models.values(), self.serve_waiting
+        ) as serve_waiting:
             return forward_backward.forward(model, body, check, serve_waiting)
 
     def forward_backward(self, name: str, body: dialect.ForwardBackwardBody, check: Check) -> dict:
         model = self.get_model(name)
-        with allow_interleaved_sampling(model, self.models.values(), self.serve_waiting) as serve_waiting:
+        with allow_interleaved_sampling(
+            model, self.models.values(), self.serve_waiting
+        ) as serve_waiting:
             return forward_backward.forward_backward(model, body, check, serve_waiting)
 
     def optim_step(self, name: str, body: dialect.OptimStepBody, check: Check) -> dict:

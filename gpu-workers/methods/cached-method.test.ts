@@ -32,7 +32,10 @@ const buildDocument = (id: string) => ({
   text: `text for ${id}`,
 });
 
-function createMethod(stored: Record<string, string>, answersAs: ModelMethod["ownAnswerLabel"] = null) {
+function createMethod(
+  stored: Record<string, string>,
+  answersAs: ModelMethod["ownAnswerLabel"] = null,
+) {
   const asked: string[] = [];
   const book = new DocumentStore();
   const method: ModelMethod = {

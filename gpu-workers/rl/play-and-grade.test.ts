@@ -10,7 +10,11 @@ import { gatherSearches } from "@/gpu-workers/retrieval/service/coalescer";
 import { Stopwatch, type StepPhase } from "@/gpu-workers/runtime/stopwatch";
 import { runEpisodes } from "@/gpu-workers/searcher/episode";
 import { EpisodeGrader } from "@/gpu-workers/searcher/episode-grader";
-import { makeDocument, sampling, createScriptedSearcher } from "@/gpu-workers/searcher/testing/scripted-searcher";
+import {
+  makeDocument,
+  sampling,
+  createScriptedSearcher,
+} from "@/gpu-workers/searcher/testing/scripted-searcher";
 import { playAndGrade } from "./play-and-grade";
 
 const never = new AbortController().signal;

@@ -104,7 +104,9 @@ describe("an episode", () => {
   });
 
   it("keeps the whole window where nothing is selected, and labels it", async () => {
-    const { searcher } = createScriptedSearcher(() => ({ text: "<search_complete>True</search_complete>" }));
+    const { searcher } = createScriptedSearcher(() => ({
+      text: "<search_complete>True</search_complete>",
+    }));
     const [episode] = await run(searcher, createEnvironment({ retrieve: 4 }));
     expect(episode!.context.map(({ id }) => id)).toEqual(["d0", "d1", "d2", "d3"]);
     expect(episode!.steps.find(({ kind }) => kind === "select")).toMatchObject({ implicit: true });

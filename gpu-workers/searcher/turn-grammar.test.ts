@@ -67,9 +67,9 @@ describe("the grammar of a turn", () => {
   });
 
   it("knows an empty window", () => {
-    expect(listTexts(renderTurnGrammar({ window: 0, select: 3, queryTokens: 8, last: true }))).toEqual([
-      "<important_info>[]</important_info>",
-    ]);
+    expect(
+      listTexts(renderTurnGrammar({ window: 0, select: 3, queryTokens: 8, last: true })),
+    ).toEqual(["<important_info>[]</important_info>"]);
   });
 
   it("grows with window x select, not with the number of subsets", () => {

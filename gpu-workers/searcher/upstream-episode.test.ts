@@ -24,7 +24,9 @@ const upstream = (settings: Partial<SearchConfig> = {}) =>
 const listKinds = (steps: readonly EpisodeStep[]): string[] =>
   steps.map(({ kind, turn }) => `${kind}${turn}`);
 const writes = (...texts: string[]) =>
-  createScriptedSearcher((_, generation) => ({ text: texts[generation] ?? texts[texts.length - 1]! }));
+  createScriptedSearcher((_, generation) => ({
+    text: texts[generation] ?? texts[texts.length - 1]!,
+  }));
 const ask = (query: string): string =>
   `<important_info>[1]</important_info><query>{"query": "${query}"}</query>`;
 const STOP = "<important_info>[1]</important_info><search_complete>True</search_complete>";

@@ -307,14 +307,18 @@ testRecorded(new URL("./retrieval-key-stability.json", import.meta.url), {
       HNSW: () => readOpenedKey({ kind: "dense", index: "HNSW32" }),
       "HNSW, breadth 64": () => readOpenedKey({ kind: "dense", index: "HNSW32", efSearch: 64 }),
       bm25: () => readOpenedKey({ kind: "bm25" }),
-      "bm25, all settings": () => readOpenedKey({ kind: "bm25", k1: 1.2, b: 0.75, operators: true }),
+      "bm25, all settings": () =>
+        readOpenedKey({ kind: "bm25", k1: 1.2, b: 0.75, operators: true }),
       "bm25, english-2": () => readOpenedKey({ kind: "bm25" }, "english-2"),
       hybrid: () => readOpenedKey({ kind: "hybrid", index: "Flat" }),
-      "hybrid, all of rrf": () => readOpenedKey({ kind: "hybrid", index: "Flat", depth: 50, rrfK: 20 }),
+      "hybrid, all of rrf": () =>
+        readOpenedKey({ kind: "hybrid", index: "Flat", depth: 50, rrfK: 20 }),
       "hybrid, weighted": () => readOpenedKey({ ...RETRIEVERS["hybrid, weighted"], index: "Flat" }),
       reranked: () => readOpenedKey({ kind: "dense", index: "Flat", reranker: "r" }),
-      "reranked bm25, depth 20": () => readOpenedKey({ kind: "bm25", reranker: "r", rerankDepth: 20 }),
-      "remote, by address, in its own order": () => readRemoteKey("http://retriever.test:3000", null),
+      "reranked bm25, depth 20": () =>
+        readOpenedKey({ kind: "bm25", reranker: "r", rerankDepth: 20 }),
+      "remote, by address, in its own order": () =>
+        readRemoteKey("http://retriever.test:3000", null),
       "remote, by content": () => readRemoteKey("http://retriever.test:3000/retrieve", HEALTH),
       opensearch: () => openSearchKey({}, ["title", "text"]),
       "opensearch without titles": () => openSearchKey({ textField: "body" }, ["body"]),
@@ -333,7 +337,9 @@ testRecorded(new URL("./retrieval-key-stability.json", import.meta.url), {
       hashText((await readFile(join(directory, name))).subarray(16).toString("latin1"));
     const manifest = await readFile(join(directory, "manifest.json"), "utf8");
     return {
-      ...(await collectInTurn(Object.fromEntries(files.map((name) => [name, () => content(name)])))),
+      ...(await collectInTurn(
+        Object.fromEntries(files.map((name) => [name, () => content(name)])),
+      )),
       manifest: { ...(JSON.parse(manifest) as object), stamp: "" },
     };
   },

@@ -49,7 +49,9 @@ const elements = [
   ...RETRIEVAL_FOLDERS.map((folder) =>
     defineElement(nameRetrievalFolder(folder), `gpu-workers/retrieval/${folder}`),
   ),
-  ...WORKER_FOLDERS.map((folder) => defineElement(nameWorkerFolder(folder), `gpu-workers/${folder}`)),
+  ...WORKER_FOLDERS.map((folder) =>
+    defineElement(nameWorkerFolder(folder), `gpu-workers/${folder}`),
+  ),
   defineElement("gpu-workers", "gpu-workers"),
   defineElement("router", "server/trpc"),
   ...Object.keys(SERVER_FOLDERS).map((folder) => defineElement(folder, `server/${folder}`)),
@@ -62,7 +64,11 @@ const elements = [
 /** Every type of element that stands under a top-level folder. */
 function listTypes(/** @type {string} */ folder) {
   if (folder === "gpu-workers")
-    return ["gpu-workers", ...WORKER_FOLDERS.map(nameWorkerFolder), ...RETRIEVAL_FOLDERS.map(nameRetrievalFolder)];
+    return [
+      "gpu-workers",
+      ...WORKER_FOLDERS.map(nameWorkerFolder),
+      ...RETRIEVAL_FOLDERS.map(nameRetrievalFolder),
+    ];
   return folder === "server" ? ["server", "router", ...Object.keys(SERVER_FOLDERS)] : [folder];
 }
 

@@ -80,7 +80,10 @@ export const prismaStep = {
     "the cause is in prisma/schema.prisma, or node_modules is damaged: delete node_modules and run the same command again.",
   done: () => {
     if (!existsSync(findPrismaOutput())) return "it is not generated yet";
-    return readStamp(join(findPrismaOutput(), ".stamp")) === hashPrismaInputs() || "the schema has changed";
+    return (
+      readStamp(join(findPrismaOutput(), ".stamp")) === hashPrismaInputs() ||
+      "the schema has changed"
+    );
   },
   run: async ({ exec }) => {
     // Generating needs no schema engine, but Prisma would download one: any existing file satisfies it.
@@ -113,7 +116,11 @@ const PAGE_SOURCES = [
   "scripts/setup/compress-static.mjs",
 ];
 const hashPageInputs = () =>
-  hashTree(resolveInRoot(), PAGE_SOURCES, (name) => name === "generated" || /\.test\.tsx?$/.test(name));
+  hashTree(
+    resolveInRoot(),
+    PAGE_SOURCES,
+    (name) => name === "generated" || /\.test\.tsx?$/.test(name),
+  );
 const PAGE_STAMP = resolveInRoot(".next", "s3-stamp");
 
 /** @type {import("./step.mjs").Step} */
@@ -133,9 +140,13 @@ export const pageStep = {
         `stop it (Ctrl-C there, or kill ${server}) and run the same command again: it would lose its files.`,
       );
     const inputs = hashPageInputs();
-    await exec(process.execPath, [resolveInRoot("node_modules", "next", "dist", "bin", "next"), "build"], {
-      env: { ...NO_TELEMETRY, NODE_ENV: "production" },
-    });
+    await exec(
+      process.execPath,
+      [resolveInRoot("node_modules", "next", "dist", "bin", "next"), "build"],
+      {
+        env: { ...NO_TELEMETRY, NODE_ENV: "production" },
+      },
+    );
     await compressStaticFiles(resolveInRoot(".next", "static"));
     writeStamp(PAGE_STAMP, inputs);
   },

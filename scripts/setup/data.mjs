@@ -34,7 +34,9 @@ export const atlasStep = {
   run: ({ note }) => {
     const atlas = makeAtlas(
       (file) =>
-        /** @type {Record<string, unknown>[]} */ (JSON.parse(readFileSync(getSourcePath(file), "utf8"))),
+        /** @type {Record<string, unknown>[]} */ (
+          JSON.parse(readFileSync(getSourcePath(file), "utf8"))
+        ),
     );
     const fresh = `${TARGET}.new`;
     rmSync(fresh, { recursive: true, force: true });

@@ -105,7 +105,8 @@ describe("packages", () => {
 });
 
 describe("locks of Python packages", () => {
-  const engine = (name: string): string => resolveInRoot("gpu-workers", "engine", "requirements", name);
+  const engine = (name: string): string =>
+    resolveInRoot("gpu-workers", "engine", "requirements", name);
   /** "numpy==2.4.6; python_version >= 3.11", without the spaces that pip does not read. */
   const normalise = (pin: string): string => pin.replace(/\s*;\s*/, "; ").trim();
 

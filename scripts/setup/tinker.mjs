@@ -19,7 +19,12 @@ import { installLocked } from "./packages.mjs";
 import { hashTexts, writeStamp } from "./stamp.mjs";
 import { StepError } from "./step.mjs";
 
-const SDK_REQUIREMENTS = resolveInRoot("gpu-workers", "engine", "requirements", "requirements-tinker.txt");
+const SDK_REQUIREMENTS = resolveInRoot(
+  "gpu-workers",
+  "engine",
+  "requirements",
+  "requirements-tinker.txt",
+);
 const SERVER_REQUIREMENTS = resolveInRoot(
   "gpu-workers",
   "engine",

@@ -14,7 +14,12 @@ import { readPins } from "./packages.mjs";
 import { writeStamp } from "./stamp.mjs";
 import { StepError } from "./step.mjs";
 
-const REQUIREMENTS = resolveInRoot("gpu-workers", "engine", "requirements", "requirements-vllm.txt");
+const REQUIREMENTS = resolveInRoot(
+  "gpu-workers",
+  "engine",
+  "requirements",
+  "requirements-vllm.txt",
+);
 const STAMP = join(VLLM_DIR, "made-from");
 const SERVER = "vLLM's build";
 

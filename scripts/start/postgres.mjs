@@ -31,7 +31,8 @@ const DATABASE = "s3";
 const HOST = "127.0.0.1";
 const READY_TIMEOUT_MS = 60_000;
 
-const getProgramPath = (/** @type {string} */ name) => join(getPostgresPackage(), "native", "bin", name);
+const getProgramPath = (/** @type {string} */ name) =>
+  join(getPostgresPackage(), "native", "bin", name);
 
 /** Whether every folder above a path may be entered by other users. */
 function isReachable(/** @type {string} */ path) {

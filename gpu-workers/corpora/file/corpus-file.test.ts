@@ -56,7 +56,9 @@ describe("a corpus file", () => {
   ];
 
   it("gives documents by row and by id", async () => {
-    const corpus = await CorpusFile.open(await writeText(`${lines[0]}\n\n${lines[1]}\r\n${lines[2]}`));
+    const corpus = await CorpusFile.open(
+      await writeText(`${lines[0]}\n\n${lines[1]}\r\n${lines[2]}`),
+    );
     expect(corpus.size).toBe(3);
     expect(corpus.findRow("c")).toBe(2);
     expect(corpus.findRow("z")).toBeUndefined();

@@ -75,7 +75,10 @@ describe("an import", () => {
       { id: "1", contents: '"A (b) "c""\nLine one\nline two ü' },
       { id: "2", contents: '""\nUntitled' },
     ];
-    const path = await writeText("wiki.jsonl", lines.map((line) => JSON.stringify(line)).join("\n"));
+    const path = await writeText(
+      "wiki.jsonl",
+      lines.map((line) => JSON.stringify(line)).join("\n"),
+    );
     const manifest = await importCorpus(buildOptions(path, { settings: { licence: "CC BY-SA" } }));
     expect(manifest).toMatchObject({
       name: "mine",
@@ -371,10 +374,13 @@ describe("an import", () => {
     expect((await importCorpus(buildOptions(path))).documents).toBe(1);
     await expect(
       importCorpus(
-        buildOptions(await writeText("cut.jsonl.gz", gzipSync('{"id":"a","text":"a"}\n').subarray(0, 20)), {
-          name: "cut",
-          runId: RUN.replace("aa", "dd"),
-        }),
+        buildOptions(
+          await writeText("cut.jsonl.gz", gzipSync('{"id":"a","text":"a"}\n').subarray(0, 20)),
+          {
+            name: "cut",
+            runId: RUN.replace("aa", "dd"),
+          },
+        ),
       ),
     ).rejects.toThrow("is not a whole gzip file");
   });

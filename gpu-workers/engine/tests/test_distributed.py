@@ -565,7 +565,8 @@ def test_where_a_rank_ends_at_the_start_all_start_once_more(
     monkeypatch.setattr(driver, "Rank", EndingRank)
     caller = start(2, tiny)
     try:
-        assert ended.exists() and "A rank ended at the start" in caplog.text
+        assert ended.exists()
+        assert "A rank ended at the start" in caplog.text
         assert [place["rank"] for place in caller.engine.places] == [0, 1]
         caller.make("again")
         step_once(caller, "again", 1)

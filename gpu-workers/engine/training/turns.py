@@ -14,7 +14,9 @@ Serve = Callable[[], None]
 
 
 @contextmanager
-def allow_interleaved_sampling(model: ModelState, models: Iterable[ModelState], serve: Serve) -> Iterator[Serve]:
+def allow_interleaved_sampling(
+    model: ModelState, models: Iterable[ModelState], serve: Serve
+) -> Iterator[Serve]:
     """What gives others a turn while an operation on `model` is under way; it changes no bit of it.
 
     In which batch a token's activations are computed decides their last bits. So whoever has a turn

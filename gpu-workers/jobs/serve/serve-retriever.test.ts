@@ -154,7 +154,11 @@ describe("a serve run", () => {
   it("comes back on its port when its worker is gone, and clients that retry see no error", async () => {
     const port = await findFreePort();
     const run = server.queue(config({ port }));
-    const first = await agents.start(server.url, { serve: quick }, { starters: createRetriever().starters });
+    const first = await agents.start(
+      server.url,
+      { serve: quick },
+      { starters: createRetriever().starters },
+    );
     const remote = await RemoteRetriever.open(await waitForAddress(run), { times });
     await first.stop();
     expect(run.state).toBe("queued");

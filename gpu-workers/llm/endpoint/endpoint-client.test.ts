@@ -88,7 +88,10 @@ describe("faults of an endpoint", () => {
   });
   it("does not wait beyond its budget", async () => {
     await expect(
-      (await openClient([{ status: 503, headers: { "retry-after": "3600" } }])).complete(BODY, never),
+      (await openClient([{ status: 503, headers: { "retry-after": "3600" } }])).complete(
+        BODY,
+        never,
+      ),
     ).rejects.toMatchObject({ message: expect.stringContaining("status 503") as unknown });
   });
   it("a refused key is not tried again, and is in no message", async () => {
@@ -138,8 +141,11 @@ describe("accounting", () => {
     });
     await endpoint!.close();
     expect(
-      (await (await openClient([reply], { promptPrice: 2, completionPrice: 8 })).complete(BODY, never))
-        .usage.costUsd,
+      (
+        await (
+          await openClient([reply], { promptPrice: 2, completionPrice: 8 })
+        ).complete(BODY, never)
+      ).usage.costUsd,
     ).toBeCloseTo(0.006, 12);
   });
   it("tells what every answered request took, and nothing of those that failed", async () => {

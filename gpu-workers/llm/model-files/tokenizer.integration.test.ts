@@ -21,7 +21,13 @@ let folder: string;
 let probes: Probes;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "tokenizers-"));
-  const script = resolveInRoot("gpu-workers", "llm", "model-files", "testing", "make_tokenizers.py");
+  const script = resolveInRoot(
+    "gpu-workers",
+    "llm",
+    "model-files",
+    "testing",
+    "make_tokenizers.py",
+  );
   await promisify(execFile)(PYTHON, [script, folder]);
   probes = JSON.parse(await readFile(join(folder, "probes.json"), "utf8")) as Probes;
 });

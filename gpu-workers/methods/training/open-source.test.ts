@@ -3,7 +3,11 @@ import { trainConfigSchema } from "@/contracts/run-config/train-config";
 import { toPredictConfig } from "@/core/run/predict-config";
 import { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
 import { Stopwatch } from "@/gpu-workers/runtime/stopwatch";
-import { retriever, createScriptedSearcher, tokenizer } from "@/gpu-workers/searcher/testing/scripted-searcher";
+import {
+  retriever,
+  createScriptedSearcher,
+  tokenizer,
+} from "@/gpu-workers/searcher/testing/scripted-searcher";
 import type { ModelMethod } from "@/gpu-workers/searcher/method";
 import type { Policy } from "@/gpu-workers/rl/policy";
 import { openEpisodeSource } from "./open-source";

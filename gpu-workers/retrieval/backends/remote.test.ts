@@ -103,7 +103,9 @@ describe("the remote retriever", () => {
   it("takes NaN and Infinity, as Python writes them, for no score", async () => {
     const body = { result: [[hit("a", 1), hit("b", 2), hit('N"aN', 3)]] };
     const text = JSON.stringify(body).replace('"score":1', '"score":NaN');
-    const { url } = await startScriptedServer(status(200, text.replace('"score":2', '"score": -Infinity')));
+    const { url } = await startScriptedServer(
+      status(200, text.replace('"score":2', '"score": -Infinity')),
+    );
     const remote = await RemoteRetriever.open(url, { times });
     expect((await remote.search(["q"], 5))[0]!.map(({ id, score }) => [id, score])).toEqual([
       ["a", 1],
@@ -225,8 +227,8 @@ describe("the remote retriever", () => {
     });
     expect(keys[0]?.key).toBe(keys[1]?.key);
     const others = await Promise.all(
-      [await startScriptedServer(json({})), await startScriptedServer(json({}))].map(async ({ url }) =>
-        (await RemoteRetriever.open(url, { times })).describe(),
+      [await startScriptedServer(json({})), await startScriptedServer(json({}))].map(
+        async ({ url }) => (await RemoteRetriever.open(url, { times })).describe(),
       ),
     );
     expect(others[0]?.key).not.toBe(others[1]?.key);

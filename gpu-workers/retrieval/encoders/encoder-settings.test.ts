@@ -72,10 +72,14 @@ describe("the settings of an encoder", () => {
       [null, true],
       ["dot", false],
     ] as const) {
-      await writeModelFiles({ "config_sentence_transformers.json": { similarity_fn_name: similarity } });
+      await writeModelFiles({
+        "config_sentence_transformers.json": { similarity_fn_name: similarity },
+      });
       expect(await readEncoderSettings("mine", folder)).toMatchObject({ normalise });
     }
-    await writeModelFiles({ "config_sentence_transformers.json": { similarity_fn_name: "manhattan" } });
+    await writeModelFiles({
+      "config_sentence_transformers.json": { similarity_fn_name: "manhattan" },
+    });
     await expect(readEncoderSettings("mine", folder)).rejects.toMatchObject({
       code: "unsupported",
       message: expect.stringContaining("compares by manhattan") as string,
@@ -281,7 +285,11 @@ describe("an encoder on disk", () => {
   });
 
   it("encodes texts alone where its int8 weights are a hub's, whose batches share a range", async () => {
-    await writeModelFiles({ ...network, "model.onnx": "weights", "onnx/model_quantized.onnx": "of a hub" });
+    await writeModelFiles({
+      ...network,
+      "model.onnx": "weights",
+      "onnx/model_quantized.onnx": "of a hub",
+    });
     const alone = async (variant: string): Promise<boolean> =>
       (await findEncoder("mine", variant, folder)).passage.encodeAlone;
     expect([await alone("fp32"), await alone("int8")]).toEqual([false, true]);

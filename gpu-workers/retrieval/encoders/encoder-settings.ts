@@ -96,7 +96,8 @@ export async function findEncoder(
 
 async function findTower(name: string, variant: string, directory: string): Promise<TowerFiles> {
   const tokenizerPath = join(directory, "tokenizer.json");
-  if ((await getFileSize(tokenizerPath)) === null) throw createNotInstalledError(name, tokenizerPath);
+  if ((await getFileSize(tokenizerPath)) === null)
+    throw createNotInstalledError(name, tokenizerPath);
   const settings = await readEncoderSettings(name, directory);
   const files = VARIANT_FILES[variant] ?? [];
   for (const file of files) {
@@ -182,7 +183,11 @@ export async function readEncoderSettings(
   const sentences = SENTENCE_CONFIG_FILES.map((file) => read(file, sentenceConfigSchema));
   const sentence = (await Promise.all(sentences)).find((found) => found !== null);
   if (config?.model_type && config.model_type !== "SentenceTransformer")
-    throw createUnsupportedError(name, `is a ${config.model_type}`, "use one that gives a vector a text");
+    throw createUnsupportedError(
+      name,
+      `is a ${config.model_type}`,
+      "use one that gives a vector a text",
+    );
   if (config?.truncate_dim != null)
     throw createUnsupportedError(
       name,
@@ -258,7 +263,11 @@ async function readModules(
     if (config?.include_prompt === false) own.includePrompt = false;
   }
   if (!/^(Transformer )?(Pooling )?(Normalize )?$/.test(chain))
-    throw createUnsupportedError(name, `chains ${chain.trim()}`, "use one that pools once, then scales");
+    throw createUnsupportedError(
+      name,
+      `chains ${chain.trim()}`,
+      "use one that pools once, then scales",
+    );
   return own;
 }
 

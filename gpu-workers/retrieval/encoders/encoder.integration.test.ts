@@ -15,7 +15,10 @@ const cases = JSON.parse(
   await readFile(new URL("./fixtures/minilm.json", import.meta.url), "utf8"),
 ) as Case[];
 
-function computeDot(a: Float32Array | readonly number[], b: Float32Array | readonly number[]): number {
+function computeDot(
+  a: Float32Array | readonly number[],
+  b: Float32Array | readonly number[],
+): number {
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += (a[i] ?? 0) * (b[i] ?? 0);
   return sum;
@@ -136,11 +139,16 @@ describe("the encoder", () => {
     const vectors = await encoder.encode(texts, "query");
     for (const [i, text] of texts.entries()) {
       const expected = await poolAfterPrompt(prompt, text.toLowerCase());
-      expect(computeDot(vectors.subarray(i * 384, (i + 1) * 384), expected)).toBeGreaterThan(1 - 1e-5);
+      expect(computeDot(vectors.subarray(i * 384, (i + 1) * 384), expected)).toBeGreaterThan(
+        1 - 1e-5,
+      );
     }
     // Passages have no prompt: theirs is the mean over all tokens.
     expect(
-      computeDot(await encoder.encode(["whales"], "passage"), await fp32.encode(["whales"], "passage")),
+      computeDot(
+        await encoder.encode(["whales"], "passage"),
+        await fp32.encode(["whales"], "passage"),
+      ),
     ).toBeGreaterThan(1 - 1e-5);
     const nothing = await encoder.encode([prompt.repeat(100)], "query");
     expect(nothing.every(Number.isFinite)).toBe(true);

@@ -175,7 +175,10 @@ export class ScriptedVllm {
     if (this.adapters.has(name))
       return answer(400, buildError(`The lora adapter '${name}' has already been loaded.`, 400));
     if (!existsSync(join(path, "adapter_config.json")))
-      return answer(404, buildError(`Loading lora ${name} failed: No adapter found for ${path}`, 404));
+      return answer(
+        404,
+        buildError(`Loading lora ${name} failed: No adapter found for ${path}`, 404),
+      );
     this.adapters.set(name, path);
     answer(200, `Success: LoRA adapter '${name}' added successfully.`);
   }

@@ -83,7 +83,9 @@ describe("an index made of a flat one", () => {
         0.15,
       );
 
-      const queries = Float32Array.from(Array.from({ length: QUERIES }, (_, i) => drawNear(i)).flat());
+      const queries = Float32Array.from(
+        Array.from({ length: QUERIES }, (_, i) => drawNear(i)).flat(),
+      );
       const exact = new (loadFaissAddon().FlatFile)(flatFile, true).search(queries, K);
       const index = await DenseIndex.load(
         directory,

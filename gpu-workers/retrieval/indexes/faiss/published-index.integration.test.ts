@@ -83,9 +83,13 @@ describe("an index that was imported with its corpus", () => {
       ),
     ]);
     await warnIfEncoderMissing(buildConfig(), log, { encoder: "minilm" });
-    await warnIfEncoderMissing(buildConfig({ source: { kind: "preset", preset: "wiki-18" } }), log, {
-      encoder: "no-such-encoder",
-    });
+    await warnIfEncoderMissing(
+      buildConfig({ source: { kind: "preset", preset: "wiki-18" } }),
+      log,
+      {
+        encoder: "no-such-encoder",
+      },
+    );
     expect(logged).toHaveLength(1);
   });
 
@@ -112,7 +116,9 @@ describe("an index that was imported with its corpus", () => {
 
   it("is not looked for where none was asked for", async () => {
     for (const source of [{ kind: "installed" }, { kind: "preset", preset: "wiki-18" }])
-      await adoptPublishedIndex(buildConfig({ source }), log, { dataDir: join(dataDir, "nowhere") });
+      await adoptPublishedIndex(buildConfig({ source }), log, {
+        dataDir: join(dataDir, "nowhere"),
+      });
     expect(logged).toEqual([]);
   });
 });
