@@ -257,7 +257,7 @@ class DistributedEngine:
             for i, rank in enumerate(self.actors)
         ]
         self.places: list[dict] = ray.get(joined, timeout=JOIN_SECONDS)
-        self._capabilities = ray.get(self.actors[0].describe.remote(), timeout=JOIN_SECONDS)
+        self._capabilities: dict = ray.get(self.actors[0].describe.remote(), timeout=JOIN_SECONDS)
 
     def _choose_rendezvous(self) -> str:
         """Where the ranks find each other: a file, or among several machines a port of rank 0.

@@ -457,12 +457,12 @@ def test_the_engine_tells_where_its_ranks_are_and_what_they_did(two):
 
 def test_the_check_of_gpus_checks_ranks_and_can_fail(two, tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(check_gpu, "open_ranks", lambda *_: nullcontext(two.engine))
-    right = check_gpu.RanksRunner.gradient
+    right = check_gpu.RanksRunner.get_gradient
 
     def spoil_one(self, model):
         return right(self, model) * (1.01 if model == "full" else 1.0)
 
-    monkeypatch.setattr(check_gpu.RanksRunner, "gradient", spoil_one)
+    monkeypatch.setattr(check_gpu.RanksRunner, "get_gradient", spoil_one)
     checks = check_gpu.check_ranks(tiny, "cpu", 320, 2, 2, 64, tmp_path)
     assert [c.name for c in checks if c.holds is False] == ["2 ranks against CPU, gradient, full"]
     assert sum(c.holds is True for c in checks) >= 7
@@ -556,11 +556,11 @@ def test_where_a_rank_ends_at_the_start_all_start_once_more(
     ended = tmp_path / "ended"
 
     class EndingRank(Rank):
-        def join(self, rank, *arguments):
+        def join(self, rank, ranks, rendezvous, settings):
             if rank == 1 and not ended.exists():
                 ended.touch()
                 os._exit(1)
-            return super().join(rank, *arguments)
+            return super().join(rank, ranks, rendezvous, settings)
 
     monkeypatch.setattr(driver, "Rank", EndingRank)
     caller = start(2, tiny)

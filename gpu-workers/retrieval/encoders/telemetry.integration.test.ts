@@ -18,7 +18,7 @@ it("ONNX Runtime keeps no number of this installation and no events to be sent",
       HOME: home,
       XDG_CACHE_HOME: join(home, "cache"),
       S3_SETUP_DIR: SETUP_DIR,
-    };
+    } as NodeJS.ProcessEnv;
     await promisify(execFile)(process.execPath, ["--import", "tsx", PROGRAM], { cwd: ROOT, env });
     const files = await readdir(home, { recursive: true });
     expect(files.filter((file) => /onnxruntime|Microsoft/i.test(file))).toEqual([]);
