@@ -32,6 +32,12 @@ const SYSTEMS = ["fp32", "int8", "peer"] as const;
 type SystemName = (typeof SYSTEMS)[number];
 type BySystem<T> = Record<SystemName, T>;
 
+/** Of queries, in milliseconds; null where none was asked. */
+interface Latency {
+  p50: number | null;
+  p99: number | null;
+}
+
 /** Encodes texts into a file of float32 vectors and says how many seconds that took. */
 type Encode = (texts: string[], kind: TextKind, out: string) => Promise<number>;
 
@@ -89,15 +95,7 @@ async function run(): Promise<SectionResult> {
     }
     const latency = await measureQueryLatency(sets.at(-1), peer, { fp32, int8 }, scratch);
     const rates = mapSystems((name) => total / seconds[name]);
-    printTable([
-      ["", "passages/s", "query p50 ms", "query p99 ms"],
-      ...SYSTEMS.map((name) => [
-        name,
-        rates[name].toFixed(1),
-        latency[name].p50?.toFixed(1) ?? "",
-        latency[name].p99?.toFixed(1) ?? "",
-      ]),
-    ]);
+    printSpeeds(rates, latency);
     return {
       figures: {
         source,
@@ -165,6 +163,18 @@ async function run(): Promise<SectionResult> {
   } finally {
     await Promise.all([peer.close(), fp32.close(), int8.close()]);
   }
+}
+
+function printSpeeds(rates: BySystem<number>, latency: BySystem<Latency>): void {
+  printTable([
+    ["", "passages/s", "query p50 ms", "query p99 ms"],
+    ...SYSTEMS.map((name) => [
+      name,
+      rates[name].toFixed(1),
+      latency[name].p50?.toFixed(1) ?? "",
+      latency[name].p99?.toFixed(1) ?? "",
+    ]),
+  ]);
 }
 
 const encodeHere =
@@ -306,7 +316,7 @@ async function measureQueryLatency(
   peer: Peer,
   encoders: Record<"fp32" | "int8", Encoder>,
   scratch: string,
-): Promise<BySystem<{ p50: number | null; p99: number | null }>> {
+): Promise<BySystem<Latency>> {
   if (!set) throw new Error("there is no question set");
   const vectors = await readVectors(getVectorFile(scratch, "fp32", set.name, 0));
   const path = join(scratch, "latency.f32");
