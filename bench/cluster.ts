@@ -21,13 +21,13 @@ import {
   withTrialModel,
   type TrialWork,
 } from "@/gpu-workers/llm/engine/testing/trial-engine";
-import { buildBar, machine, printBars, printTable, type BenchResult } from "./lib";
+import { buildBar, describeMachine, printBars, printTable, type BenchResult } from "./lib";
 
 /**
- * Log-probabilities, gradient and optimiser step on one and on two ranks of this machine, which are processes that share its
- * processors: seconds, what the ranks did, and the memory of the fullest one beside the plan's. Then what is calculation, as no
- * GPU was measured: the plan for the paper's model on 5 and 8 GPUs of 80 GB, its step's time on 1 to 16, and the same
- * calculation beside the times that verl publishes of a 7B model.
+ * Log-probabilities, gradient and optimiser step on one and on two ranks of this machine, which are processes that
+ * share its processors: seconds, what the ranks did, and the memory of the fullest one beside the plan's. Then what is
+ * calculation, as no GPU was measured: the plan for the paper's model on 5 and 8 GPUs of 80 GB, its step's time on 1 to
+ * 16, and the same calculation beside the times that verl publishes of a 7B model.
  */
 const RANKS = [1, 2] as const;
 const STEPS = 3;
@@ -86,7 +86,7 @@ export async function measureCluster(): Promise<BenchResult> {
   return {
     bench: "cluster",
     at: new Date().toISOString(),
-    machine: machine(),
+    machine: describeMachine(),
     load: loadavg(),
     setting: {
       model: TRIAL_MODEL,
@@ -194,7 +194,10 @@ function planPaperModel(): {
   gpus: number;
   gibibytes: number;
   verdict: string;
-  /** Whether a GPU holds what the searcher does not train whole, or its share, where whole weights would leave too little room. */
+  /**
+   * Whether a GPU holds what the searcher does not train whole, or its share, where whole weights would leave too
+   * little room.
+   */
   base: "none" | "whole on each" | "shared";
 }[] {
   return (["full", "lora"] as const).flatMap((tuning) =>

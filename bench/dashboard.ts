@@ -15,7 +15,14 @@ import { measurePages } from "./dashboard/pages";
 import { startProduct, type Product } from "./dashboard/product";
 import { measureRunLists } from "./dashboard/runs";
 import type { FilledRuns } from "./dashboard/sizes";
-import { machine, printBars, readResult, type Bar, type BenchResult, type Machine } from "./lib";
+import {
+  describeMachine,
+  printBars,
+  readResult,
+  type Bar,
+  type BenchResult,
+  type Machine,
+} from "./lib";
 
 /** What one part has measured. */
 interface Measured {
@@ -34,7 +41,7 @@ interface StoredPart extends Measured {
 type FilledPart = (databaseUrl: string, runs: FilledRuns) => Promise<Measured>;
 
 /** A part that reads through the server's own code. */
-const onProduct =
+const definePartOnProduct =
   (work: (product: Product, runs: FilledRuns) => Promise<Measured>): FilledPart =>
   async (url, runs) => {
     const folder = await mkdtemp(join(tmpdir(), "s3-bench-"));
@@ -49,12 +56,12 @@ const onProduct =
 
 /** Parts that read the filled database. */
 const FILLED_PARTS: Readonly<Record<string, FilledPart>> = {
-  charts: onProduct(measureCharts),
-  episodes: onProduct(async ({ plane }, { big }) => ({
+  charts: definePartOnProduct(measureCharts),
+  episodes: definePartOnProduct(async ({ plane }, { big }) => ({
     bars: await measureEpisodes(plane.episodeReader, big[0]!, big[1]!),
     figures: {},
   })),
-  runs: onProduct(async ({ plane }) => ({
+  runs: definePartOnProduct(async ({ plane }) => ({
     bars: await measureRunLists(plane.runReader),
     figures: {},
   })),
@@ -86,9 +93,12 @@ export async function run(names: string[]): Promise<BenchResult> {
   for (const [name, part] of Object.entries(EMPTY_PARTS))
     if (asked.includes(name)) measured[name] = await part();
   const at = new Date().toISOString();
-  /** Processes that wanted a core when it began: above the number of cores, times are of a machine that did other work, too. */
+  /**
+   * Processes that wanted a core when it began: above the number of cores, times are of a machine that did other work,
+   * too.
+   */
   const loadAtStart = Number(load.toFixed(1));
-  const here = machine();
+  const here = describeMachine();
   const parts: Record<string, StoredPart> = {
     ...(await readStoredParts(here)),
     ...Object.fromEntries(

@@ -10,11 +10,12 @@ import {
   type Datum,
   type Sampled,
 } from "@/contracts/engine/dialect";
-import { ATLAS_DIR, modelDir, ROOT } from "@/lib/paths.mjs";
+import { computeMean, computeMedian } from "@/core/statistics/summary";
+import { ATLAS_DIR, getModelDir, ROOT } from "@/lib/paths.mjs";
 import type { EngineModel } from "@/gpu-workers/llm/engine/client";
 import { EngineProcess } from "@/gpu-workers/llm/engine/process";
 import { loadTokenizer, type Tokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
-import { buildBar, machine, printBars, printTable, type BenchResult } from "./lib";
+import { buildBar, describeMachine, printBars, printTable, type BenchResult } from "./lib";
 import { ensurePeerPython } from "./peers/venv";
 
 /**
@@ -64,8 +65,8 @@ export async function run(): Promise<BenchResult> {
       "peak MB",
     ],
     ...measured.flatMap(({ setting, ours, theirs }) => [
-      [setting.context, setting.samples, "ours", ...figures(ours)],
-      [setting.context, setting.samples, `TRL ${trl}`, ...figures(theirs)],
+      [setting.context, setting.samples, "ours", ...formatFigures(ours)],
+      [setting.context, setting.samples, `TRL ${trl}`, ...formatFigures(theirs)],
     ]),
   ]);
   const bars = measured.flatMap(({ setting, ours, theirs }) => {
@@ -91,7 +92,7 @@ export async function run(): Promise<BenchResult> {
   return {
     bench: "engine",
     at: new Date().toISOString(),
-    machine: machine(),
+    machine: describeMachine(),
     setting: {
       model: MODEL,
       lora: LORA,
@@ -102,7 +103,10 @@ export async function run(): Promise<BenchResult> {
       trl,
       versions: capabilities.versions,
     },
-    /** Other work on the machine slows both sides, which take turns: compare ratios, not seconds, where this is above the cores. */
+    /**
+     * Other work on the machine slows both sides, which take turns: compare ratios, not seconds, where this is above
+     * the cores.
+     */
     loadAverage15Minutes: loadavg()[2],
     settings: measured.map(({ setting, ours, theirs }) => ({ ...setting, ours, trl: theirs })),
     bars,
@@ -120,7 +124,7 @@ interface Measured {
 /** Both sides at one setting, in turns. */
 async function measure(setting: Setting): Promise<Measured> {
   const { context, samples, questions } = setting;
-  const tokenizer = await loadTokenizer(modelDir(MODEL));
+  const tokenizer = await loadTokenizer(getModelDir(MODEL));
   const prompts = await makePrompts(tokenizer, questions * STEPS, context);
   const ids = prompts.map((prompt) => tokenizer.encode(prompt));
   const engine = await EngineProcess.start();
@@ -133,14 +137,14 @@ async function measure(setting: Setting): Promise<Measured> {
   );
   try {
     const model = await engine.client.createModel("bench", {
-      base: modelDir(MODEL),
+      base: getModelDir(MODEL),
       lora: LORA,
       seed: 0,
     });
     const ours: Step[] = [];
     const theirs: z.infer<typeof peerStepSchema>[] = [];
     for (let step = 0; step < STEPS; step++) {
-      const mine = await ownStep(
+      const mine = await runOwnStep(
         model,
         ids.slice(step * questions, (step + 1) * questions),
         samples,
@@ -154,7 +158,7 @@ async function measure(setting: Setting): Promise<Measured> {
       ours.push(mine);
       theirs.push(trl);
     }
-    const promptTokens = mean(ids.map((prompt) => prompt.length));
+    const promptTokens = computeMean(ids.map((prompt) => prompt.length))!;
     const { peakResidentBytes } = await engine.client.getMemory();
     return {
       setting,
@@ -187,8 +191,8 @@ function summarise(
   peakBytes: number,
 ) {
   const rows = samples * questions;
-  const tokens = mean(steps.map((step) => step.meanTokens));
-  const seconds = (pick: (step: Step) => number): number => median(steps.map(pick));
+  const tokens = computeMean(steps.map((step) => step.meanTokens))!;
+  const seconds = (pick: (step: Step) => number): number => computeMedian(steps.map(pick));
   return {
     secondsPerStep: seconds((step) => step.seconds),
     prefillTokensPerSecond: (rows * promptTokens) / seconds((step) => step.prefill),
@@ -200,7 +204,7 @@ function summarise(
   };
 }
 
-const figures = (side: Summary): string[] => [
+const formatFigures = (side: Summary): string[] => [
   side.secondsPerStep.toFixed(2),
   side.prefillTokensPerSecond.toFixed(0),
   side.decodeTokensPerSecond.toFixed(0),
@@ -209,7 +213,7 @@ const figures = (side: Summary): string[] => [
 ];
 
 /** Samples, rewards and learns as GRPO does: advantages are rewards minus the group's mean over its deviation. */
-async function ownStep(
+async function runOwnStep(
   model: EngineModel,
   prompts: number[][],
   samples: number,
@@ -234,14 +238,14 @@ async function ownStep(
     prefill: usage.prefillSeconds,
     decode: usage.decodeSeconds,
     gradient: (ended - sampled) / 1000,
-    meanTokens: mean(groups.flat().map((one) => one.ids.length)),
+    meanTokens: computeMean(groups.flat().map((one) => one.ids.length))!,
   };
 }
 
 function groupData(prompt: number[], group: Sampled[], questions: number): Datum[] {
   const rewards = group.map((one) => one.ids.reduce((sum, id) => sum + id, 0) % 7);
-  const average = mean(rewards);
-  const deviation = Math.sqrt(mean(rewards.map((r) => (r - average) ** 2)));
+  const average = computeMean(rewards)!;
+  const deviation = Math.sqrt(computeMean(rewards.map((r) => (r - average) ** 2))!);
   const none = prompt.map(() => 0);
   return group.map((one, i) => {
     const advantage = ((rewards[i] ?? 0) - average) / (deviation + 1e-4);
@@ -254,7 +258,10 @@ function groupData(prompt: number[], group: Sampled[], questions: number): Datum
   });
 }
 
-/** An instruction, a question and a window of as many documents as fit into `context` tokens, as in the method's first turn. */
+/**
+ * An instruction, a question and a window of as many documents as fit into `context` tokens, as in the method's first
+ * turn.
+ */
 async function makePrompts(
   tokenizer: Tokenizer,
   count: number,
@@ -309,7 +316,7 @@ class Peer {
     const layers = Array.from({ length: 30 - LORA.firstLayer }, (_, i) => LORA.firstLayer + i);
     const lora = { rank: LORA.rank, alpha: LORA.alpha, targets: LORA.targets, layers };
     const setting = {
-      model: modelDir(MODEL),
+      model: getModelDir(MODEL),
       prompts,
       samples,
       steps: STEPS,
@@ -365,15 +372,4 @@ class Peer {
   stop(): void {
     this.child.kill("SIGKILL");
   }
-}
-
-const mean = (values: number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / values.length;
-
-function median(values: number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2
-    ? (sorted[middle] ?? NaN)
-    : ((sorted[middle - 1] ?? NaN) + (sorted[middle] ?? NaN)) / 2;
 }

@@ -9,10 +9,10 @@ import { LLAMA_MODEL, LlamaServer } from "@/gpu-workers/llm/endpoint/testing/lla
 import { openGenerator } from "@/gpu-workers/llm/generator/open-generator";
 import type { Generator } from "@/gpu-workers/llm/generator/generator";
 import type { GenerationRequest } from "@/gpu-workers/llm/generator/prompt-style";
-import { atlasQuestions, LocalServices } from "@/gpu-workers/testing/memory-context";
+import { readAtlasQuestions, LocalServices } from "@/gpu-workers/testing/memory-context";
 import { chunk } from "@/lib/chunk";
 import { ATLAS_DIR } from "@/lib/paths.mjs";
-import { buildBar, machine, printBars, printTable, type BenchResult } from "./lib";
+import { buildBar, describeMachine, printBars, printTable, type BenchResult } from "./lib";
 
 /**
  * Would llama.cpp serve the default's frozen generator faster than the worker's engine? Both answer the same held-out
@@ -74,7 +74,7 @@ async function buildRequests(): Promise<{ questions: Question[]; requests: Gener
     .filter(Boolean)
     .map((line) => documentSchema.parse(JSON.parse(line)))
     .map((document) => ({ ...document, hash: hashDocument(document) }));
-  const questions = (await atlasQuestions("atlas/held-out")).slice(0, 4 + BATCH * BATCHES);
+  const questions = (await readAtlasQuestions("atlas/held-out")).slice(0, 4 + BATCH * BATCHES);
   const requests = questions.map(({ question, goldIds }, i) => {
     const gold = documents.filter(({ id }) => goldIds?.includes(id));
     const others = documents.slice(7 * i, 7 * i + DOCUMENTS - gold.length);
@@ -122,7 +122,7 @@ function report(sides: readonly Side[], questions: readonly Question[]): BenchRe
   return {
     bench: "generator",
     at: new Date().toISOString(),
-    machine: machine(),
+    machine: describeMachine(),
     questions: questions.length,
     sides: [own, served].map(({ answers: _answers, ...figures }) => figures),
     equalAnswers: equal / questions.length,

@@ -14,9 +14,9 @@ import { startPostgres } from "@/server/testing/postgres";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { endpointSpeed } from "./leaderboard/endpoint";
+import { measureEndpoint } from "./leaderboard/endpoint";
 import { insertPredictions, insertQuestionSet } from "./predictions";
-import { buildBar, type BenchResult, machine, printBars, printTable } from "./lib";
+import { buildBar, type BenchResult, describeMachine, printBars, printTable } from "./lib";
 
 /**
  * The leaderboard over a million scores, on a real PostgreSQL of its own and over HTTP. The rows go through the real
@@ -39,7 +39,7 @@ export async function run(): Promise<BenchResult> {
   const log = pino({ level: "silent" });
   try {
     await migrate(postgres.url);
-    const filled = await timed(() => fill(postgres.url, perRun));
+    const filled = await measureSeconds(() => fill(postgres.url, perRun));
     console.log(
       `${SETS * METHODS} runs with ${perRun} scores each stored in ${filled.seconds.toFixed(1)} s`,
     );
@@ -53,7 +53,7 @@ export async function run(): Promise<BenchResult> {
     const http = createHttpServer(plane, new Access(SECRET), null, log);
     try {
       const port = await http.listen(0, "127.0.0.1");
-      const first = await timed(() => ask(port, {}));
+      const first = await measureSeconds(() => ask(port, {}));
       const { rows, columns } = first.value;
       console.log(`statistics made and the first page answered in ${first.seconds.toFixed(1)} s`);
       if (rows.length !== METHODS || columns.length !== SETS)
@@ -66,17 +66,17 @@ export async function run(): Promise<BenchResult> {
       const references = rows.map((row) => row.id);
       const fresh: number[] = [];
       for (const reference of references)
-        fresh.push((await timed(() => ask(port, { reference }))).seconds * 1000);
+        fresh.push((await measureSeconds(() => ask(port, { reference }))).seconds * 1000);
       const again: number[] = [];
       for (let i = 0; i < REQUESTS; i++)
         again.push(
-          (await timed(() => ask(port, { reference: references[i % references.length]! })))
+          (await measureSeconds(() => ask(port, { reference: references[i % references.length]! })))
             .seconds * 1000,
         );
       const figures = {
         first: first.seconds,
-        fresh: percentiles(fresh),
-        again: percentiles(again),
+        fresh: computePercentiles(fresh),
+        again: computePercentiles(again),
       };
       printTable([
         ["milliseconds", "p50", "p95", "max"],
@@ -84,7 +84,7 @@ export async function run(): Promise<BenchResult> {
         ["a page with a new reference", ...Object.values(figures.fresh).map((v) => v.toFixed(1))],
       ]);
       await plane.start();
-      const endpoint = await endpointSpeed(plane, port);
+      const endpoint = await measureEndpoint(plane, port);
       const bars = [
         buildBar("scores on the leaderboard", scored, "scores", ">=", SCORES),
         buildBar("leaderboard, p95", figures.again.p95, "ms", "<=", 300),
@@ -95,7 +95,7 @@ export async function run(): Promise<BenchResult> {
       return {
         bench: "leaderboard",
         at: new Date().toISOString(),
-        machine: machine(),
+        machine: describeMachine(),
         scores: scored,
         runs: SETS * METHODS,
         questionsARun: perRun,
@@ -133,13 +133,13 @@ async function ask(port: number, input: { reference?: string }): Promise<Page> {
   return body.result.data.json;
 }
 
-async function timed<T>(work: () => Promise<T>): Promise<{ value: T; seconds: number }> {
+async function measureSeconds<T>(work: () => Promise<T>): Promise<{ value: T; seconds: number }> {
   const began = performance.now();
   const value = await work();
   return { value, seconds: (performance.now() - began) / 1000 };
 }
 
-function percentiles(values: readonly number[]): { p50: number; p95: number; max: number } {
+function computePercentiles(values: readonly number[]): { p50: number; p95: number; max: number } {
   const sorted = [...values].sort((a, b) => a - b);
   const at = (share: number): number =>
     sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)]!;

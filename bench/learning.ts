@@ -1,18 +1,25 @@
 import { findPreset } from "@/core/presets/run-presets";
 import { trainConfigSchema, type TrainConfig } from "@/contracts/run-config/train-config";
 import { bootstrapClusters, type Interval, type Observation } from "@/core/statistics/bootstrap";
+import { computeMean } from "@/core/statistics/summary";
 import { LocalServices } from "@/gpu-workers/testing/memory-context";
 import { measureSupervised, type SupervisedRow } from "./learning/supervised";
 import {
   HeldOutEvaluator,
-  mean,
   round,
   Study,
   toObservations,
   type Result,
   type SeedResults,
 } from "./learning/study";
-import { buildBar, machine, printBars, printTable, readResult, type BenchResult } from "./lib";
+import {
+  buildBar,
+  describeMachine,
+  printBars,
+  printTable,
+  readResult,
+  type BenchResult,
+} from "./lib";
 
 /**
  * Does the default preset learn, and by which algorithm? Trains GRPO and PPO from scratch on three seeds each and answers
@@ -27,7 +34,10 @@ const DEFAULT_PRESET = "atlas-smollm2";
 /** Cold starts alone, in place of an algorithm. */
 const SUPERVISED = "supervised";
 type AlgorithmName = keyof typeof PRESETS;
-/** The presets were tuned on seed 0 and on the first held-out questions of the evaluation's sample: neither may speak for them alone. */
+/**
+ * The presets were tuned on seed 0 and on the first held-out questions of the evaluation's sample: neither may speak
+ * for them alone.
+ */
 const SEEDS = [1, 2, 3] as const;
 const TUNED_ON = 96;
 
@@ -35,7 +45,7 @@ const TUNED_ON = 96;
 const TRAINING_BAR_SECONDS = 25 * 60;
 const ACCURACY_AIM = 0.7;
 
-export async function learning(names: readonly string[]): Promise<BenchResult | void> {
+export async function measureLearning(names: readonly string[]): Promise<BenchResult | void> {
   const known = Object.keys(PRESETS) as AlgorithmName[];
   const supervisedOnly = names[0] === SUPERVISED;
   const unknown = supervisedOnly
@@ -77,7 +87,7 @@ export async function learning(names: readonly string[]): Promise<BenchResult | 
     return {
       bench: "learning",
       at: new Date().toISOString(),
-      machine: machine(),
+      machine: describeMachine(),
       heldOutQuestions: rag.length,
       interval: "95%, percentile bootstrap over countries, 10,000 samples",
       naiveRag: bootstrapClusters(toObservations(rag)),
@@ -120,17 +130,19 @@ function summarise(
     coldStart: bootstrapClusters(toObservations(results.coldStart)),
     trained: bootstrapClusters(toObservations(results.trained)),
     documentMatchedRag: bootstrapClusters(toObservations(results.matched)),
-    documents: round(mean(results.trained.map(({ documents }) => documents))),
-    gainOverNaiveRag: bootstrapClusters(differences(results.trained, rag)),
-    gainOverColdStart: bootstrapClusters(differences(results.trained, results.coldStart)),
-    gainOverDocumentMatchedRag: bootstrapClusters(differences(results.trained, results.matched)),
+    documents: round(computeMean(results.trained.map(({ documents }) => documents))!),
+    gainOverNaiveRag: bootstrapClusters(subtractResults(results.trained, rag)),
+    gainOverColdStart: bootstrapClusters(subtractResults(results.trained, results.coldStart)),
+    gainOverDocumentMatchedRag: bootstrapClusters(
+      subtractResults(results.trained, results.matched),
+    ),
     training: results.training,
   }));
   const gains = {
-    overNaiveRag: pooled(({ trained }) => differences(trained, rag)),
-    overColdStart: pooled(({ trained, coldStart }) => differences(trained, coldStart)),
-    overUntrained: pooled(({ trained }) => differences(trained, untrained)),
-    overDocumentMatchedRag: pooled(({ trained, matched }) => differences(trained, matched)),
+    overNaiveRag: pooled(({ trained }) => subtractResults(trained, rag)),
+    overColdStart: pooled(({ trained, coldStart }) => subtractResults(trained, coldStart)),
+    overUntrained: pooled(({ trained }) => subtractResults(trained, untrained)),
+    overDocumentMatchedRag: pooled(({ trained, matched }) => subtractResults(trained, matched)),
   };
   const trained = pooled((seed) => toObservations(seed.trained));
   const untouched = ({ id }: Result): boolean => !tuned.has(id);
@@ -194,7 +206,7 @@ function summarise(
 type Report = ReturnType<typeof summarise> & { algorithm: string };
 
 /** Differences question by question. */
-function differences(results: readonly Result[], others: readonly Result[]): Observation[] {
+function subtractResults(results: readonly Result[], others: readonly Result[]): Observation[] {
   const other = new Map(others.map(({ id, value }) => [id, value]));
   return results.map(({ id, value, group }) => ({ value: value - other.get(id)!, cluster: group }));
 }

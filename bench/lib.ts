@@ -68,7 +68,7 @@ export interface Machine {
 }
 
 /** int8 is faster than fp32 where a processor has VNNI; its name does not tell. */
-function vectorInstructions(): string[] {
+function listVectorInstructions(): string[] {
   const text = existsSync("/proc/cpuinfo") ? readFileSync("/proc/cpuinfo", "utf8") : "";
   const flags = new Set(/^flags\s*:(.*)$/m.exec(text)?.[1]?.split(" "));
   return ["avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8"].filter((flag) =>
@@ -76,10 +76,10 @@ function vectorInstructions(): string[] {
   );
 }
 
-export function machine(): Machine {
+export function describeMachine(): Machine {
   return {
     cpu: cpus()[0]?.model ?? "unknown",
-    vectors: vectorInstructions(),
+    vectors: listVectorInstructions(),
     cores: cpus().length,
     memoryGiB: Math.round(totalmem() / 1024 ** 3),
     platform: `${platform()} ${arch()} ${release()}`,

@@ -35,12 +35,12 @@ const BENCHES: Record<
   results: {
     about:
       "docs/results.md: every method, answered by a running product (S3_SERVER); `results PART...` runs single parts",
-    run: async (names) => (await import("./results")).results(names),
+    run: async (names) => (await import("./results")).writeResults(names),
   },
   overlap: {
     about:
       "wall time of a training step with the next one's episodes rolled out ahead, beside a generator that takes its time",
-    run: async () => (await import("./overlap")).overlap(),
+    run: async () => (await import("./overlap")).measureOverlap(),
   },
   cluster: {
     about:
@@ -50,7 +50,7 @@ const BENCHES: Record<
   learning: {
     about:
       "what the default preset learns by GRPO and PPO, on three seeds each (about two hours; resumable)",
-    run: async (names) => (await import("./learning")).learning(names),
+    run: async (names) => (await import("./learning")).measureLearning(names),
   },
 };
 

@@ -8,7 +8,7 @@ import { executors } from "@/gpu-workers/jobs/executors";
 import { LocalServices, MemoryContext } from "@/gpu-workers/testing/memory-context";
 import { ScriptedEndpoint } from "@/gpu-workers/testing/scripted-endpoint";
 import { smallTrainingConfig } from "@/gpu-workers/testing/small-training";
-import { buildBar, machine, printBars, printTable, type BenchResult } from "./lib";
+import { buildBar, describeMachine, printBars, printTable, type BenchResult } from "./lib";
 
 /**
  * What rolling out one step ahead (`rl.overlap`) saves: the small preset trains without overlap, with the ratio to the
@@ -29,7 +29,7 @@ const VARIANTS = {
 type Variant = keyof typeof VARIANTS;
 
 /** Trains and measures it. */
-export async function overlap(): Promise<BenchResult> {
+export async function measureOverlap(): Promise<BenchResult> {
   const services = new LocalServices();
   const folder = await mkdtemp(join(tmpdir(), "overlap-"));
   let answerSeconds = 0;
@@ -121,7 +121,7 @@ function report(names: readonly Variant[], measured: readonly Measured[]): Bench
   return {
     bench: "overlap",
     at: new Date().toISOString(),
-    machine: machine(),
+    machine: describeMachine(),
     loadAverage: loadavg()[0],
     parts,
     bars,

@@ -18,7 +18,7 @@ import {
 import { connect, describeFailure, type Client, type Connection } from "@/cli/lib/client";
 import { uploadFile } from "@/cli/lib/upload-file";
 import { watchRun } from "@/cli/lib/watch-run";
-import { machine } from "./lib";
+import { describeMachine } from "./lib";
 
 /**
  * `npm run bench results`: every method on Atlas, and some on slices of the real sets where these lie beside the
@@ -65,7 +65,7 @@ const atlas: Set = {
   ],
 };
 /** The real sets on all of their passages with BM25, which needs no encoding. */
-const real = (corpus: string, questions: string, scorer: Set["scorer"]): Set => ({
+const defineRealSet = (corpus: string, questions: string, scorer: Set["scorer"]): Set => ({
   corpus,
   questions,
   scorer,
@@ -74,12 +74,12 @@ const real = (corpus: string, questions: string, scorer: Set["scorer"]): Set => 
 });
 const SETS: readonly Set[] = [
   atlas,
-  real("hotpotqa", "hotpotqa/dev", "span"),
-  real("2wiki", "2wiki/dev", "span"),
-  real("pubmedqa", "pubmedqa/test", "option-letter"),
+  defineRealSet("hotpotqa", "hotpotqa/dev", "span"),
+  defineRealSet("2wiki", "2wiki/dev", "span"),
+  defineRealSet("pubmedqa", "pubmedqa/test", "option-letter"),
 ];
 
-export async function results(names: string[]): Promise<void> {
+export async function writeResults(names: string[]): Promise<void> {
   const connection = connect(process.env.S3_SERVER);
   const { client, server, close } = connection;
   try {
@@ -104,10 +104,10 @@ export async function results(names: string[]): Promise<void> {
       const parts = set.methods.filter(
         (method) => names.length === 0 || names.includes(`${set.corpus}/${method}`),
       );
-      if (parts.length > 0 && set !== atlas) await bring(connection, set.corpus);
-      for (const part of parts) await done(client, await buildConfig(client, set, part));
+      if (parts.length > 0 && set !== atlas) await importSet(connection, set.corpus);
+      for (const part of parts) await ensureSucceeded(client, await buildConfig(client, set, part));
     }
-    await write(client, sets);
+    await writeBoards(client, sets);
     say(`written to ${PAGE}`);
   } catch (error) {
     console.error(describeFailure(error, server));
@@ -120,7 +120,7 @@ export async function results(names: string[]): Promise<void> {
 const getDataFolder = (corpus: string): string => join(ROOT, "..", "shared", "data", corpus);
 
 /** Imports a real set's passages and questions, where the server has not got them. */
-async function bring(connection: Connection, corpus: string): Promise<void> {
+async function importSet(connection: Connection, corpus: string): Promise<void> {
   const { client } = connection;
   const folder = getDataFolder(corpus);
   const sets = await client.catalogue.questionSets.query();
@@ -148,7 +148,7 @@ async function bring(connection: Connection, corpus: string): Promise<void> {
   }
   if (!(await client.corpora.list.query()).some(({ name }) => name === corpus)) {
     const { id } = await uploadFile(connection, join(folder, "passages.jsonl"));
-    await done(
+    await ensureSucceeded(
       client,
       runConfigSchema.parse({
         kind: "index",
@@ -188,7 +188,7 @@ async function buildConfig(client: Client, set: Set, part: string): Promise<RunC
 
 /** The succeeded run of a configuration. */
 async function findRun(client: Client, config: RunConfig): Promise<string> {
-  const found = (await same(client, config)).find(({ state }) => state === "succeeded");
+  const found = (await findEqualRuns(client, config)).find(({ state }) => state === "succeeded");
   if (!found) throw new AppError("not-found", `"${config.name}" must have run before this part.`);
   return found.id;
 }
@@ -202,7 +202,10 @@ async function findCheckpoint(client: Client): Promise<string> {
 }
 
 /** Runs with this very configuration, newest first. */
-async function same(client: Client, config: RunConfig): Promise<{ id: string; state: string }[]> {
+async function findEqualRuns(
+  client: Client,
+  config: RunConfig,
+): Promise<{ id: string; state: string }[]> {
   const { rows } = await client.runs.list.query({ text: config.name, limit: 200 });
   const runs = await Promise.all(
     rows.filter(({ name }) => name === config.name).map(({ id }) => client.runs.get.query({ id })),
@@ -211,8 +214,8 @@ async function same(client: Client, config: RunConfig): Promise<{ id: string; st
 }
 
 /** Sees to it that a run of this configuration has succeeded. */
-async function done(client: Client, config: RunConfig): Promise<void> {
-  const [there] = await same(client, config);
+async function ensureSucceeded(client: Client, config: RunConfig): Promise<void> {
+  const [there] = await findEqualRuns(client, config);
   if (there?.state === "succeeded") return say(`there already: ${config.name}`);
   const goesOn = there !== undefined && !["failed", "cancelled"].includes(there.state);
   const id = goesOn
@@ -234,7 +237,7 @@ async function done(client: Client, config: RunConfig): Promise<void> {
 }
 
 /** Writes the boards between the marks of the page; the text around them is a person's. */
-async function write(client: Client, sets: readonly Set[]): Promise<void> {
+async function writeBoards(client: Client, sets: readonly Set[]): Promise<void> {
   const all = await client.leaderboard.get.query({});
   const tables: string[] = [];
   for (const set of sets) {
@@ -255,7 +258,7 @@ async function write(client: Client, sets: readonly Set[]): Promise<void> {
   const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)];
   if (begin < 0 || end < begin)
     throw new AppError("invalid-input", `${PAGE} lacks its marks: ${BEGIN} and ${END}.`);
-  const { cpu, cores } = machine();
+  const { cpu, cores } = describeMachine();
   const about = `Made on ${new Date().toISOString().slice(0, 10)} by the product itself on ${cores} cores (${cpu}), no GPU.`;
   await writeFile(
     `${PAGE}.partial`,

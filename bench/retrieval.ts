@@ -1,11 +1,11 @@
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { ROOT } from "@/lib/paths.mjs";
-import { type BenchResult, type Machine, machine, printBars } from "./lib";
+import { type BenchResult, type Machine, describeMachine, printBars } from "./lib";
 import { bm25Section } from "./retrieval/bm25";
 import { encoderSection } from "./retrieval/encoder";
 import { faissSection } from "./retrieval/faiss";
-import { kept, type Section, type SectionResult, workFolder } from "./retrieval/section";
+import { computeOnce, type Section, type SectionResult, getWorkFolder } from "./retrieval/section";
 import { serviceSection } from "./retrieval/service";
 
 /** One file a section; each measures us and the field's own tool in one run. */
@@ -24,25 +24,27 @@ export async function run(options: readonly string[]): Promise<BenchResult> {
     throw new Error(
       `there is no section ${unknown}; there are ${SECTIONS.map((section) => section.name).join(", ")}`,
     );
-  const results: Record<string, Measured> = names.length === 0 ? {} : await lastSections();
+  const results: Record<string, Measured> = names.length === 0 ? {} : await readLastSections();
   for (const section of SECTIONS) {
     if (names.length > 0 && !names.includes(section.name)) continue;
     console.log(`\n== ${section.name}: ${section.about}`);
     const measure = async (): Promise<Measured> => ({
       ...(await section.run({ long })),
       at: new Date().toISOString(),
-      machine: machine(),
+      machine: describeMachine(),
     });
     results[section.name] =
-      names.length > 0 ? await measure() : await kept(workFolder(`${section.name}.json`), measure);
+      names.length > 0
+        ? await measure()
+        : await computeOnce(getWorkFolder(`${section.name}.json`), measure);
   }
-  await rm(workFolder(), { recursive: true, force: true });
+  await rm(getWorkFolder(), { recursive: true, force: true });
   const bars = Object.values(results).flatMap((result) => result.bars);
   printBars(bars);
   return {
     bench: "retrieval",
     at: new Date().toISOString(),
-    machine: machine(),
+    machine: describeMachine(),
     sections: results,
     bars,
   };
@@ -51,7 +53,7 @@ export async function run(options: readonly string[]): Promise<BenchResult> {
 /** Sections may be of different days and machines. */
 type Measured = SectionResult & { at: string; machine?: Machine };
 
-async function lastSections(): Promise<Record<string, Measured>> {
+async function readLastSections(): Promise<Record<string, Measured>> {
   const text = await readFile(join(ROOT, "bench", "results", "retrieval.json"), "utf8").catch(
     () => "{}",
   );

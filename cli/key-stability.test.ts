@@ -1,9 +1,9 @@
 import { Command } from "commander";
-import { inTurn, testRecorded } from "@/lib/testing/recorded";
+import { collectInTurn, testRecorded } from "@/lib/testing/recorded";
 import { addSweepCommands } from "./commands/sweep";
 
 /** The key under which the command line launches a sweep: the same words find the sweep that they launched before. */
-async function sweepKey(...words: string[]): Promise<string> {
+async function computeSweepKey(...words: string[]): Promise<string> {
   let launchedBy = "";
   const mutate = ({ key }: { key: string }) => {
     launchedBy = key;
@@ -26,13 +26,29 @@ async function sweepKey(...words: string[]): Promise<string> {
 const GRPO = ["--preset", "atlas-smollm2-grpo"];
 testRecorded(new URL("./key-stability.json", import.meta.url), {
   sweeps: () =>
-    inTurn({
-      "a ready one": () => sweepKey("--preset-sweep", "atlas-ablation"),
+    collectInTurn({
+      "a ready one": () => computeSweepKey("--preset-sweep", "atlas-ablation"),
       "a ready one under seeds": () =>
-        sweepKey("--preset-sweep", "atlas-ablation", "--seeds", "1-3", "--name", "Mine"),
+        computeSweepKey("--preset-sweep", "atlas-ablation", "--seeds", "1-3", "--name", "Mine"),
       "a grid": () =>
-        sweepKey(...GRPO, "--grid", "rl.steps=2,4", "--grid", "search.turns=1,2", "--seeds", "1,2"),
+        computeSweepKey(
+          ...GRPO,
+          "--grid",
+          "rl.steps=2,4",
+          "--grid",
+          "search.turns=1,2",
+          "--seeds",
+          "1,2",
+        ),
       "a list": () =>
-        sweepKey(...GRPO, "--set", "rl.steps=2", "--row", "search.turns=1", "--row", "rl.clip=0.1"),
+        computeSweepKey(
+          ...GRPO,
+          "--set",
+          "rl.steps=2",
+          "--row",
+          "search.turns=1",
+          "--row",
+          "rl.clip=0.1",
+        ),
     }),
 });

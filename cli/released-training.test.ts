@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { trainConfigSchema } from "@/contracts/run-config/train-config";
 import { findPreset } from "@/core/presets/run-presets";
-import { inRoot } from "@/lib/paths.mjs";
+import { resolveInRoot } from "@/lib/paths.mjs";
 import { applySettings } from "./lib/settings";
 
 /**
@@ -10,7 +10,7 @@ import { applySettings } from "./lib/settings";
  * verl/trainer/config/ppo_trainer.yaml at ba08d58, as the code makes of them.
  */
 
-const guide = readFileSync(inRoot("docs", "guides", "coming-from-upstream.md"), "utf8");
+const guide = readFileSync(resolveInRoot("docs", "guides", "coming-from-upstream.md"), "utf8");
 const [, command = ""] =
   /`npm run s3 -- launch --preset paper-full( --set [^`]+)`/.exec(guide) ?? [];
 const assignments = [...command.matchAll(/--set (\S+)/g)].map(([, assignment]) => assignment!);

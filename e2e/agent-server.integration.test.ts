@@ -57,7 +57,7 @@ async function attach(
   );
 }
 
-async function behindProxy(): Promise<TcpProxy> {
+async function startProxy(): Promise<TcpProxy> {
   const proxy = await TcpProxy.start(server.url);
   proxies.push(proxy);
   return proxy;
@@ -83,13 +83,13 @@ const listSteps = async (runId: string): Promise<number[]> =>
   ((await server.plane.metrics.readSeries(runId, ["reward/mean"], 2000))["reward/mean"] ?? []).map(
     ({ step }) => step,
   );
-const metric = (context: RunContext, step: number): Promise<void> =>
+const reportMetric = (context: RunContext, step: number): Promise<void> =>
   context.report({
     kind: "metrics",
     points: [{ name: "reward/mean", step, value: step, at: Date.now() }],
   });
 
-async function checkpoint(context: RunContext, step: number, bytes = 1_000): Promise<void> {
+async function commitCheckpoint(context: RunContext, step: number, bytes = 1_000): Promise<void> {
   const directory = join(context.workDir, `checkpoint-${step}`);
   await mkdir(directory, { recursive: true });
   await writeFile(join(directory, "state.bin"), Buffer.alloc(bytes, step));
@@ -111,21 +111,21 @@ const counting =
         new Promise((resolve) => setTimeout(resolve, pauseMs)),
         waitForAbort(context.signal),
       ]);
-      await metric(context, step);
-      await checkpoint(context, step);
+      await reportMetric(context, step);
+      await commitCheckpoint(context, step);
     }
   };
 
 describe("reports", () => {
   it("arrive exactly once and in order although the connection breaks again and again, also between a report and its answer", async () => {
-    const proxy = await behindProxy();
+    const proxy = await startProxy();
     const steps = Array.from({ length: 200 }, (_, i) => i);
     await attach(
       "worker",
       async (context) => {
         await context.markRunning();
         for (const step of steps) {
-          await metric(context, step);
+          await reportMetric(context, step);
           if (step % 20 !== 0) continue;
           // Sooner or later than the report is sent, stored and answered.
           setTimeout(() => proxy.cut(), step / 10);
@@ -187,7 +187,7 @@ describe("a run moves from one worker to another", () => {
   it("when its worker cannot be heard, which drops the run by itself and whose late words are refused", async () => {
     await server.stop();
     await openServer(3_000);
-    const proxy = await behindProxy();
+    const proxy = await startProxy();
     let isWaiting = false;
     let dropped: AppError | null = null;
     let late: unknown;
@@ -195,11 +195,11 @@ describe("a run moves from one worker to another", () => {
       "deaf",
       async (context) => {
         await context.markRunning();
-        await metric(context, 1);
-        await checkpoint(context, 1);
+        await reportMetric(context, 1);
+        await commitCheckpoint(context, 1);
         isWaiting = true;
         await waitForAbort(context.signal).catch((error: AppError) => (dropped = error));
-        late = await metric(context, 99).catch((error: unknown) => error);
+        late = await reportMetric(context, 99).catch((error: unknown) => error);
         throw dropped!;
       },
       { server: proxy.url },
@@ -299,7 +299,7 @@ describe("cancelling", () => {
     await attach("worker", async (context) => {
       await context.markRunning();
       await waitForAbort(context.signal).catch(() => (noticedAt = Date.now()));
-      await metric(context, 7);
+      await reportMetric(context, 7);
       throw context.signal.reason as Error;
     });
     const runId = await launch();
@@ -332,7 +332,7 @@ describe("artifacts", () => {
   it("of many megabytes arrive whole", async () => {
     await attach("worker", async (context) => {
       await context.markRunning();
-      await checkpoint(context, 1, 40 * 2 ** 20);
+      await commitCheckpoint(context, 1, 40 * 2 ** 20);
     });
     const runId = await launch();
     await waitUntil("the run ends", async () => (await readState(runId)) === "succeeded");
@@ -347,7 +347,7 @@ describe("artifacts", () => {
       async (context) => {
         await context.markRunning();
         await loseFirstLease(context.runId, endLeases);
-        refused = await checkpoint(context, 1, 40 * 2 ** 20).catch((error: unknown) => error);
+        refused = await commitCheckpoint(context, 1, 40 * 2 ** 20).catch((error: unknown) => error);
         throw refused as Error;
       },
       { slots: { engine: 1, light: 0 } },
@@ -359,7 +359,7 @@ describe("artifacts", () => {
 });
 
 /** A file system of one megabyte, where this user may mount one. */
-async function smallDisk(): Promise<{ path: string; unmount(): Promise<void> } | null> {
+async function mountSmallDisk(): Promise<{ path: string; unmount(): Promise<void> } | null> {
   const path = await mkdtemp(join(tmpdir(), "s3-small-disk-"));
   try {
     execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", path], { stdio: "ignore" });
@@ -378,7 +378,7 @@ async function smallDisk(): Promise<{ path: string; unmount(): Promise<void> } |
 
 describe("a full disk", () => {
   it("while a checkpoint is written leaves the last good one; the run goes on, ends with the reason, and can be resumed", async (test) => {
-    const disk = await smallDisk();
+    const disk = await mountSmallDisk();
     if (!disk) return test.skip("needs the right to mount a file system");
     const full = await startTestServer({
       timings: { leaseMs: LONG_LEASE_MS },
@@ -395,9 +395,9 @@ describe("a full disk", () => {
             await context.markRunning();
             from.push(context.resume?.step ?? 0);
             if (context.resume) return;
-            await checkpoint(context, 1, 200_000);
-            await checkpoint(context, 2, 8 * 2 ** 20);
-            await metric(context, 2);
+            await commitCheckpoint(context, 1, 200_000);
+            await commitCheckpoint(context, 2, 8 * 2 ** 20);
+            await reportMetric(context, 2);
           },
         },
         { token, capabilities },

@@ -7,16 +7,17 @@ import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { listShellCommands, readGuide } from "@/cli/testing/guide-commands";
 import { renderTemplate } from "@/core/pools/template";
-import { inRoot, PYTHON, ROOT, VENV_DIR } from "@/lib/paths.mjs";
+import { resolveInRoot, PYTHON, ROOT, VENV_DIR } from "@/lib/paths.mjs";
 import { waitUntil } from "@/lib/testing/wait-until";
 import { startTestServer } from "@/server/testing/test-server";
 import { readGuideCommand, startGuideCommand, type GuideProcess } from "./support/cluster-guide";
 
 /**
- * The commands of docs/guides/cluster.md. Here workers and the check of a GPU are run, and all have programs and options that
- * there are. Others run elsewhere: those of the command line in cli.integration.test.ts, with a real Slurm in
- * pools.long.test.ts, Ray's with the worker that joins it in ray-address.long.test.ts, `npm start` before every browser test
- * (support/product-process.ts). `npm run setup:tinker` is a part of `setup:skyrl`, which tinker.long.test.ts wants.
+ * The commands of docs/guides/cluster.md. Here workers and the check of a GPU are run, and all have programs and
+ * options that there are. Others run elsewhere: those of the command line in cli.integration.test.ts, with a real Slurm
+ * in pools.long.test.ts, Ray's with the worker that joins it in ray-address.long.test.ts, `npm start` before every
+ * browser test (support/product-process.ts). `npm run setup:tinker` is a part of `setup:skyrl`, which
+ * tinker.long.test.ts wants.
  */
 const run = promisify(execFile);
 const START_MS = 240_000;
@@ -34,13 +35,13 @@ describe("the guide from a laptop to a cluster", () => {
   });
 
   it("names scripts that there are", () => {
-    const { scripts } = JSON.parse(readFileSync(inRoot("package.json"), "utf8")) as {
+    const { scripts } = JSON.parse(readFileSync(resolveInRoot("package.json"), "utf8")) as {
       scripts: Record<string, string>;
     };
     const named = commands.flatMap((c) => /^npm (?:run )?([\w:]+)/.exec(c)?.[1] ?? []);
     expect(named.filter((name) => !(name in scripts))).toEqual([]);
     const files = commands.flatMap((c) => /^node (\S+)/.exec(c)?.[1] ?? []);
-    expect(files.filter((file) => !existsSync(inRoot(file)))).toEqual([]);
+    expect(files.filter((file) => !existsSync(resolveInRoot(file)))).toEqual([]);
     expect(scripts.start, "what support/product-process.ts starts").toBe("node scripts/start.mjs");
   });
 
@@ -117,8 +118,8 @@ describe("the guide from a laptop to a cluster", () => {
   );
 
   it("gives the worker options that it has", async () => {
-    const tsx = inRoot("node_modules", "tsx", "dist", "cli.mjs");
-    const main = inRoot("gpu-workers", "agent", "main.ts");
+    const tsx = resolveInRoot("node_modules", "tsx", "dist", "cli.mjs");
+    const main = resolveInRoot("gpu-workers", "agent", "main.ts");
     const { stdout } = await run(process.execPath, [tsx, main, "--help"], { cwd: ROOT });
     const given = startingWith("npm run worker -- ").flatMap((command) =>
       listOptions(command.replace("npm run worker -- ", " ")),

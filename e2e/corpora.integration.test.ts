@@ -112,7 +112,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-async function ended(runId: string): Promise<{ state: string; error: string | null }> {
+async function waitForEnd(runId: string): Promise<{ state: string; error: string | null }> {
   await waitUntil(
     "the run ends",
     async () =>
@@ -132,7 +132,7 @@ const launch = async (corpus: string, source: object): Promise<string> =>
   ).id;
 
 /** A task of the page, to its end. */
-async function task(input: unknown): Promise<TaskDetail> {
+async function runTask(input: unknown): Promise<TaskDetail> {
   const { taskId } = await server.plane.tasks.create(createTaskRequestSchema.parse(input), "test");
   await waitUntil(
     "the task ends",
@@ -165,10 +165,10 @@ describe("the plan of an index", { timeout: 240_000 }, () => {
         }),
       ).join("\n"),
     );
-    await ended(await launch("lakes", { kind: "path", path }));
+    await waitForEnd(await launch("lakes", { kind: "path", path }));
     const plan = async (input: object) =>
       indexPlanResultSchema.parse(
-        (await task({ kind: "index-plan", corpus: "lakes", ...input })).result,
+        (await runTask({ kind: "index-plan", corpus: "lakes", ...input })).result,
       );
     const hybrid = await plan({ retriever: { kind: "hybrid" } });
     expect(hybrid).toMatchObject({
@@ -203,8 +203,14 @@ describe("the plan of an index", { timeout: 240_000 }, () => {
     expect(absent.indexes[0]?.seconds).toBeGreaterThan(3600);
 
     expect(
-      (await task({ kind: "query", corpus: "lakes", retriever: { kind: "bm25" }, query: "Lake 7" }))
-        .state,
+      (
+        await runTask({
+          kind: "query",
+          corpus: "lakes",
+          retriever: { kind: "bm25" },
+          query: "Lake 7",
+        })
+      ).state,
     ).toBe("succeeded");
     const built = await plan({ retriever: { kind: "bm25" } });
     expect(built.indexes).toMatchObject([
@@ -217,7 +223,7 @@ describe("the plan of an index", { timeout: 240_000 }, () => {
     );
 
     expect(
-      await task({
+      await runTask({
         kind: "index-plan",
         corpus: "lakes",
         retriever: { kind: "dense", encoder: "e5-base-v2" },
@@ -230,7 +236,7 @@ describe("the plan of an index", { timeout: 240_000 }, () => {
       },
     });
     expect(
-      await task({
+      await runTask({
         kind: "index-plan",
         corpus: "lakes",
         retriever: { kind: "remote", url: "http://x" },
@@ -245,16 +251,18 @@ describe("a corpus that is deleted", () => {
     const lines = (birds: string[]): string =>
       birds.map((bird) => JSON.stringify({ id: bird, text: `The ${bird} sings.` })).join("\n");
     await writeFile(path, lines(["wren", "finch"]));
-    for (const name of ["birds", "twins"]) await ended(await launch(name, { kind: "path", path }));
+    for (const name of ["birds", "twins"])
+      await waitForEnd(await launch(name, { kind: "path", path }));
     const search = async (query: string) =>
-      task({ kind: "query", corpus: "birds", retriever: { kind: "bm25" }, query });
+      runTask({ kind: "query", corpus: "birds", retriever: { kind: "bm25" }, query });
     expect((await search("finch")).state).toBe("succeeded");
     expect(await listIndexes("birds")).toHaveLength(1);
 
     // Another corpus of the same content keeps the index.
     expect(
       removeCorpusResultSchema.parse(
-        (await task({ kind: "remove-corpus", corpus: "birds", workerId: await workerId() })).result,
+        (await runTask({ kind: "remove-corpus", corpus: "birds", workerId: await workerId() }))
+          .result,
       ),
     ).toMatchObject({ indexes: 0 });
     expect(existsSync(join(folder, "corpora", "birds"))).toBe(false);
@@ -264,12 +272,13 @@ describe("a corpus that is deleted", () => {
     expect(await listIndexes("twins")).toHaveLength(1);
 
     await writeFile(path, lines(["lark", "thrush"]));
-    await ended(await launch("birds", { kind: "path", path }));
+    await waitForEnd(await launch("birds", { kind: "path", path }));
     expect((await search("lark")).result).toMatchObject({ documents: [{ id: "lark" }] });
     expect((await search("finch")).result).toMatchObject({ documents: [] });
     await listIndexes("birds");
     const removed = removeCorpusResultSchema.parse(
-      (await task({ kind: "remove-corpus", corpus: "birds", workerId: await workerId() })).result,
+      (await runTask({ kind: "remove-corpus", corpus: "birds", workerId: await workerId() }))
+        .result,
     );
     expect(removed.indexes).toBe(1);
     expect(removed.freedBytes).toBeGreaterThan(100);
@@ -281,9 +290,9 @@ describe("a corpus that is deleted", () => {
   it("is refused while a run needs it, where nobody has it, and where it was put by hand", async () => {
     const path = join(folder, "fish.jsonl");
     await writeFile(path, JSON.stringify({ id: "1", text: "A pike." }));
-    await ended(await launch("fish", { kind: "path", path }));
+    await waitForEnd(await launch("fish", { kind: "path", path }));
     const remove = async (corpus: string) =>
-      task({ kind: "remove-corpus", corpus, workerId: await workerId() });
+      runTask({ kind: "remove-corpus", corpus, workerId: await workerId() });
     const { id } = await server.plane.launcher.launch(
       { kind: "serve", name: "needs fish", corpus: "fish", worker: "nobody" },
       { actor: "test", preset: null },
@@ -330,7 +339,7 @@ describe("a corpus, from the page to the worker", () => {
     });
     const { id } = (await response.json()) as { id: string };
     const source = { kind: "upload", upload: id, fileName: "mine.jsonl.gz", licence: "CC0" };
-    const preview = await task({ kind: "corpus-preview", source });
+    const preview = await runTask({ kind: "corpus-preview", source });
     expect(preview).toMatchObject({ state: "succeeded", error: null });
     expect(corpusPreviewResultSchema.parse(preview.result)).toMatchObject({
       file: "mine.jsonl.gz",
@@ -341,7 +350,7 @@ describe("a corpus, from the page to the worker", () => {
       problems: [{ line: 2, reason: expect.stringContaining("is not JSON") as string }],
     });
     const refused = { ...source, textColumn: "body" };
-    expect(await task({ kind: "corpus-preview", source: refused })).toMatchObject({
+    expect(await runTask({ kind: "corpus-preview", source: refused })).toMatchObject({
       state: "failed",
       error: {
         code: "invalid-input",
@@ -349,7 +358,7 @@ describe("a corpus, from the page to the worker", () => {
       },
     });
     const runId = await launch("mine", source);
-    expect(await ended(runId)).toMatchObject({ state: "succeeded", error: null });
+    expect(await waitForEnd(runId)).toMatchObject({ state: "succeeded", error: null });
     // Known before the run was over: the next run may use it at once.
     expect(await server.plane.workerCorpora.get("mine")).toMatchObject({
       documents: 2,
@@ -422,19 +431,21 @@ describe("a corpus, from the page to the worker", () => {
 
   it("that cannot be imported fails the run with the reason", async () => {
     expect(
-      await ended(await launch("nowhere", { kind: "path", path: join(folder, "nowhere.jsonl") })),
+      await waitForEnd(
+        await launch("nowhere", { kind: "path", path: join(folder, "nowhere.jsonl") }),
+      ),
     ).toMatchObject({
       state: "failed",
       error: expect.stringContaining("There is no file or folder") as string,
     });
     expect(
-      await ended(await launch("mine", { kind: "path", path: join(folder, "x.jsonl") })),
+      await waitForEnd(await launch("mine", { kind: "path", path: join(folder, "x.jsonl") })),
     ).toMatchObject({
       state: "failed",
       error: expect.stringContaining('has a corpus "mine" already') as string,
     });
     expect(
-      await ended(
+      await waitForEnd(
         await launch("gone", {
           kind: "upload",
           upload: "00000000-0000-4000-8000-000000000000",

@@ -7,9 +7,12 @@ import { expect, it } from "vitest";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
 import { readGuide } from "@/cli/testing/guide-commands";
 import { findPreset } from "@/core/presets/run-presets";
-import { inRoot } from "@/lib/paths.mjs";
+import { resolveInRoot } from "@/lib/paths.mjs";
 
-/** docs/guides/external-runs.md: what was tried, and its example, upstream's script with retriever and generator served here. */
+/**
+ * docs/guides/external-runs.md: what was tried, and its example, upstream's script with retriever and generator served
+ * here.
+ */
 
 /** Packages of the guide's table, by the file that pins what the tests try. */
 const PINS: Readonly<Record<string, readonly string[]>> = {
@@ -20,7 +23,7 @@ const PINS: Readonly<Record<string, readonly string[]>> = {
 };
 
 it.each(Object.entries(PINS))("names the version of %s that is tried", async (name, path) => {
-  const text = await readFile(inRoot(...path), "utf8");
+  const text = await readFile(resolveInRoot(...path), "utf8");
   const version = new RegExp(`^${name}==([^;\\s]+)`, "m").exec(text)![1]!;
   for (const guide of ["external-runs.md", "external-runs.zh.md"])
     expect(readGuide(guide)).toContain(`${name} ${version} `);

@@ -8,7 +8,7 @@ import { connect, type Connection } from "@/cli/lib/client";
 import { findFreePort } from "@/lib/free-port.mjs";
 import { waitUntil } from "@/lib/testing/wait-until";
 import { startProductProcess, type ProductProcess } from "./support/product-process";
-import { canTrain, twoSteps } from "./support/real-worker";
+import { canTrain, buildTwoStepConfig } from "./support/real-worker";
 
 const LIMIT_MS = 6 * 60_000;
 /** What each process of a product has in its command line. */
@@ -38,7 +38,10 @@ describe.skipIf(!canTrain)(
       await rm(dataDir, { recursive: true, force: true });
     });
 
-    /** The process of this product with these words in its command line; a wrapper of it has them, too, but no child of Node. */
+    /**
+     * The process of this product with these words in its command line; a wrapper of it has them, too, but no child of
+     * Node.
+     */
     function findProcess(words: string): number | null {
       for (const name of readdirSync("/proc")) {
         if (!/^\d+$/.test(name)) continue;
@@ -58,7 +61,7 @@ describe.skipIf(!canTrain)(
     it.each(Object.entries(PROCESSES))(
       "is noticed where it is the %s, and the run ends",
       async (_name, words) => {
-        const { id } = await page.client.runs.launch.mutate({ config: twoSteps() });
+        const { id } = await page.client.runs.launch.mutate({ config: buildTwoStepConfig() });
         await waitUntil(
           "a step is stored",
           async () => (await get(id)).headline.value !== null,

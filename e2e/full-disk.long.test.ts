@@ -8,7 +8,7 @@ import { connect, type Connection } from "@/cli/lib/client";
 import { findFreePort } from "@/lib/free-port.mjs";
 import { waitUntil } from "@/lib/testing/wait-until";
 import { startProductProcess, type ProductProcess } from "./support/product-process";
-import { canTrain, twoSteps } from "./support/real-worker";
+import { canTrain, buildTwoStepConfig } from "./support/real-worker";
 
 const LIMIT_MS = 8 * 60_000;
 /** Of the disk that holds all of a product: database, store, the worker's folders, logs. */
@@ -73,7 +73,8 @@ describe.skipIf(disk === null)(
     });
 
     const get = (id: string) => page.client.runs.get.query({ id });
-    const launch = async () => (await page.client.runs.launch.mutate({ config: twoSteps() })).id;
+    const launch = async () =>
+      (await page.client.runs.launch.mutate({ config: buildTwoStepConfig() })).id;
     const readWeights = async (id: string) =>
       new Map(
         (await page.client.runs.checkpoints.query({ id })).map(({ step, metadata }) => [

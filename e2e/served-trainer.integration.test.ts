@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { commandConfigSchema } from "@/contracts/run-config/command-config";
-import { ATLAS_DIR, inRoot, PYTHON } from "@/lib/paths.mjs";
+import { ATLAS_DIR, resolveInRoot, PYTHON } from "@/lib/paths.mjs";
 import { importAtlas } from "@/server/features/question-sets/atlas";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
 import { canTrain, RealWorker } from "./support/real-worker";
@@ -60,7 +60,7 @@ describe.skipIf(!canTrain)(
             kind: "command",
             name: "another trainer",
             command: `"${PYTHON}" "${TRAINER}" rollouts ${STEPS}`,
-            environment: `PYTHONPATH=${inRoot("gpu-workers", "client")}\nOMP_NUM_THREADS=1`,
+            environment: `PYTHONPATH=${resolveInRoot("gpu-workers", "client")}\nOMP_NUM_THREADS=1`,
             rollouts: { folder: "rollouts", questions: "atlas/train", corpus: "atlas" },
             addresses: { retriever, generator },
           }),

@@ -42,11 +42,11 @@ export const ATLAS_DIR = resolve(SETUP_DIR, "atlas");
  *
  * @param {string} name
  */
-export const modelDir = (name) => resolve(SETUP_DIR, "models", name);
+export const getModelDir = (name) => resolve(SETUP_DIR, "models", name);
 
 /**
  * A path inside the repository.
  *
  * @param {string[]} parts
  */
-export const inRoot = (...parts) => resolve(ROOT, ...parts);
+export const resolveInRoot = (...parts) => resolve(ROOT, ...parts);

@@ -2,7 +2,10 @@ import { describe, expect, it } from "vitest";
 import { doubleWait, parseRetryAfter, retry, waitFor, waitInTurn } from "./retry";
 
 /** An action that fails so many times, each time with another error. */
-function failing(times: number): { calls: number[]; action: (attempt: number) => Promise<string> } {
+function createFailingAction(times: number): {
+  calls: number[];
+  action: (attempt: number) => Promise<string>;
+} {
   const calls: number[] = [];
   return {
     calls,
@@ -17,7 +20,7 @@ function failing(times: number): { calls: number[]; action: (attempt: number) =>
 
 describe("retry", () => {
   it("repeats an action until it succeeds", async () => {
-    const { action, calls } = failing(2);
+    const { action, calls } = createFailingAction(2);
     const told: [unknown, number][] = [];
     const onRetry = (error: unknown, failures: number): void => void told.push([error, failures]);
     expect(await retry(action, { attempts: 3, backoff: waitFor(1), onRetry })).toBe("done");
@@ -30,16 +33,18 @@ describe("retry", () => {
 
   it("throws the last error, or what is made of it, where all attempts failed", async () => {
     const policy = { attempts: 2, backoff: waitFor(0) };
-    await expect(retry(failing(9).action, policy)).rejects.toThrow(new TypeError("failure 2"));
+    await expect(retry(createFailingAction(9).action, policy)).rejects.toThrow(
+      new TypeError("failure 2"),
+    );
     const buildGiveUpError = (error: unknown, attempts: number): Error =>
       new Error(`${attempts} attempts: ${(error as Error).message}`);
-    await expect(retry(failing(9).action, { ...policy, buildGiveUpError })).rejects.toThrow(
-      "2 attempts: failure 2",
-    );
+    await expect(
+      retry(createFailingAction(9).action, { ...policy, buildGiveUpError }),
+    ).rejects.toThrow("2 attempts: failure 2");
   });
 
   it("throws at once what must not be repeated", async () => {
-    const { action, calls } = failing(9);
+    const { action, calls } = createFailingAction(9);
     const policy = {
       backoff: waitFor(0),
       shouldRetry: () => false,
@@ -50,10 +55,10 @@ describe("retry", () => {
   });
 
   it("gives up where the next attempt would begin after the budget, or the backoff has no further wait", async () => {
-    const late = failing(9);
+    const late = createFailingAction(9);
     const budget = { budgetMs: 1_000, backoff: waitFor(1_001) };
     await expect(retry(late.action, budget)).rejects.toThrow("failure 1");
-    const listed = failing(9);
+    const listed = createFailingAction(9);
     await expect(retry(listed.action, { backoff: waitInTurn([1, 1]) })).rejects.toThrow(
       "failure 3",
     );
@@ -61,7 +66,7 @@ describe("retry", () => {
 
   it("ends with the signal's reason, also in a wait", async () => {
     const controller = new AbortController();
-    const { action, calls } = failing(9);
+    const { action, calls } = createFailingAction(9);
     const { signal } = controller;
     const running = retry(action, { backoff: waitFor(60_000), signal });
     setTimeout(() => controller.abort(new Error("stopped")), 10);

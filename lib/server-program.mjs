@@ -1,4 +1,4 @@
-import { inRoot } from "./paths.mjs";
+import { resolveInRoot } from "./paths.mjs";
 
 /**
  * How Node.js runs the server: with a small space for young objects and few arenas of malloc, which together hold 50 MB
@@ -11,7 +11,7 @@ export const SERVER_ARGUMENTS = [
   new URL("own-source-maps.mjs", import.meta.url).href,
   "--import",
   "tsx",
-  inRoot("server", "main.ts"),
+  resolveInRoot("server", "main.ts"),
 ];
 
 /** Variables that must be set before the process begins; those that are set already stay. */

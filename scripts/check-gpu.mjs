@@ -6,9 +6,9 @@
  */
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { PYTHON, ROOT, inRoot } from "../lib/paths.mjs";
+import { PYTHON, ROOT, resolveInRoot } from "../lib/paths.mjs";
 
-const script = inRoot("gpu-workers", "engine", "check_gpu.py");
+const script = resolveInRoot("gpu-workers", "engine", "check_gpu.py");
 if (!existsSync(PYTHON)) {
   console.error(
     `There is no Python of the project at ${PYTHON}: run \`node scripts/setup.mjs\`, or the check alone with any Python that has torch and transformers: python ${script}`,

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { readHeldLock } from "../lib/lock.mjs";
 import { DATA_DIR } from "../lib/paths.mjs";
 import { hasNvidiaGpu, listMachineRequirements } from "./setup/machine.mjs";
-import { stepsFor } from "./setup/steps.mjs";
+import { listSteps } from "./setup/steps.mjs";
 
 /** @type {Record<string, string>} */
 const MARKS = { ok: "✓", missing: "✗", old: "✗" };
@@ -46,7 +46,7 @@ function print(
   return requirements.every(({ state }) => state === "ok");
 }
 
-const all = stepsFor({ forTests: true, forDevelopment: false, withRay: true }).filter(
+const all = listSteps({ forTests: true, forDevelopment: false, withRay: true }).filter(
   ({ id }) => id !== "machine",
 );
 const isForTests = (/** @type {import("./setup/step.mjs").Step} */ { id }) =>

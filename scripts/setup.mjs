@@ -10,7 +10,7 @@ import { takeLock } from "../lib/lock.mjs";
 import { LOGS_DIR, SETUP_DIR } from "../lib/paths.mjs";
 import { formatDuration, makeUi } from "./setup/progress.mjs";
 import { runSteps } from "./setup/step.mjs";
-import { stepsFor } from "./setup/steps.mjs";
+import { listSteps } from "./setup/steps.mjs";
 import { skyrlStep, tinkerStep } from "./setup/tinker.mjs";
 import { vllmStep } from "./setup/vllm.mjs";
 
@@ -56,7 +56,7 @@ const apart = [
 const wanted =
   apart.length > 0
     ? apart
-    : stepsFor({
+    : listSteps({
         forTests: values.test === true,
         forDevelopment: isDevelopment,
         withRay: only?.includes("python-ray") === true,

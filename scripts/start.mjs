@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { takeLock } from "../lib/lock.mjs";
-import { DATA_DIR, ROOT, SERVING_DIR, inRoot } from "../lib/paths.mjs";
+import { DATA_DIR, ROOT, SERVING_DIR, resolveInRoot } from "../lib/paths.mjs";
 import { SERVER_ARGUMENTS, SERVER_VARIABLES } from "../lib/server-program.mjs";
 import { NO_TELEMETRY } from "../lib/telemetry.mjs";
 import { followLogs } from "./start/follow.mjs";
@@ -22,7 +22,7 @@ const isDevelopment = values.dev === true;
  * @param {T} fallback
  * @returns {number | T}
  */
-function portFrom(name, fallback) {
+function readPort(name, fallback) {
   const value = process.env[name];
   if (value === undefined || value === "") return fallback;
   const port = Number(value);
@@ -39,13 +39,13 @@ const env = {
   S3_ROOT: ROOT,
   ...(isDevelopment ? { S3_DEV: "1" } : {}),
 };
-const program = (/** @type {string[]} */ ...args) => ({
+const describeProgram = (/** @type {string[]} */ ...args) => ({
   command: process.execPath,
   args,
   cwd: ROOT,
   env,
 });
-const serverFile = inRoot("server", "main.ts");
+const serverFile = resolveInRoot("server", "main.ts");
 
 // While this lives, set-up does not replace the build that it serves.
 if (!isDevelopment) takeLock(join(SERVING_DIR, `${process.pid}.lock`));
@@ -53,20 +53,20 @@ if (isDevelopment) followLogs(join(DATA_DIR, "logs"), ["server", "worker"]);
 runSupervisor({
   dataDir: DATA_DIR,
   host: process.env.HOST || "127.0.0.1",
-  port: portFrom("PORT", 3000),
+  port: readPort("PORT", 3000),
   databaseUrl: process.env.DATABASE_URL || undefined,
-  postgresPort: portFrom("S3_PG_PORT", undefined),
+  postgresPort: readPort("S3_PG_PORT", undefined),
   // In development the server starts anew when one of its files changes; a worker goes on, so that no run is lost.
   server: isDevelopment
     ? {
-        ...program(
-          inRoot("node_modules", "tsx", "dist", "cli.mjs"),
+        ...describeProgram(
+          resolveInRoot("node_modules", "tsx", "dist", "cli.mjs"),
           "watch",
           "--clear-screen=false",
           serverFile,
         ),
         heartbeatFile: undefined, // a file with an error stops the server until it is mended
       }
-    : { ...program(...SERVER_ARGUMENTS), env: { ...env, ...SERVER_VARIABLES } },
-  worker: program("--import", "tsx", inRoot("gpu-workers", "agent", "main.ts")),
+    : { ...describeProgram(...SERVER_ARGUMENTS), env: { ...env, ...SERVER_VARIABLES } },
+  worker: describeProgram("--import", "tsx", resolveInRoot("gpu-workers", "agent", "main.ts")),
 });

@@ -8,13 +8,13 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { ROOT, inRoot } from "../lib/paths.mjs";
+import { ROOT, resolveInRoot } from "../lib/paths.mjs";
 
 /** Parts of the paths of test files that are run. */
 const NAMED = ["upstream", "guide-commands.integration"];
 
 /** @type {Record<string, Record<string, object>>} */
-const rows = JSON.parse(readFileSync(inRoot("scripts", "upstream", "rows.json"), "utf8"));
+const rows = JSON.parse(readFileSync(resolveInRoot("scripts", "upstream", "rows.json"), "utf8"));
 const files = new Set(Object.values(rows).flatMap((section) => Object.keys(section)));
 
 /** @param {string[]} program */
@@ -23,10 +23,10 @@ const runTests = (...program) =>
 
 const { values } = parseArgs({ options: { "no-browser": { type: "boolean" } } });
 const hasPassed = [
-  runTests(inRoot("node_modules", "vitest", "vitest.mjs"), "run", ...NAMED, ...files),
+  runTests(resolveInRoot("node_modules", "vitest", "vitest.mjs"), "run", ...NAMED, ...files),
   values["no-browser"] ||
     runTests(
-      inRoot("node_modules", "@playwright", "test", "cli.js"),
+      resolveInRoot("node_modules", "@playwright", "test", "cli.js"),
       "test",
       "--config",
       join("e2e", "playwright.config.ts"),

@@ -12,13 +12,13 @@ import { totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { CHECKS } from "./check/steps.mjs";
-import { PYTHON, ROOT, SETUP_DIR, inRoot } from "../lib/paths.mjs";
+import { PYTHON, ROOT, SETUP_DIR, resolveInRoot } from "../lib/paths.mjs";
 import { killGroup } from "../lib/process-group.mjs";
 import { readSeconds, runInLanes } from "./lib/schedule.mjs";
 import {
   formatSummary,
   mergeRepeated,
-  outcome,
+  buildOutcome,
   readJunit,
   readPlaywright,
   readVitest,
@@ -58,17 +58,17 @@ const LINES_OF_A_FAILURE = 60;
  */
 
 /** @param {string[]} path */
-const nodeProgram = (...path) => [process.execPath, inRoot("node_modules", ...path)];
+const findNodeProgram = (...path) => [process.execPath, resolveInRoot("node_modules", ...path)];
 
 /**
  * @param {import("./lib/schedule.mjs").Job & { minutes: number, project?: string }} job minutes: it is ended after so
  *   many; project: those of Vitest that it runs, * for any end of the name, by default that of the stage's name
  * @returns {Stage}
  */
-const vitest = ({ minutes, project, ...job }) => ({
+const defineVitestStage = ({ minutes, project, ...job }) => ({
   ...job,
   command: [
-    ...nodeProgram("vitest", "vitest.mjs"),
+    ...findNodeProgram("vitest", "vitest.mjs"),
     "run",
     "--project",
     project ?? job.name,
@@ -106,12 +106,12 @@ const python = {
  * @param {Record<string, string>} [env]
  * @returns {Stage}
  */
-const playwright = (name, env) => ({
+const definePlaywrightStage = (name, env) => ({
   name,
   seconds: 780,
   memoryGb: 5,
   command: [
-    ...nodeProgram("@playwright", "test", "cli.js"),
+    ...findNodeProgram("@playwright", "test", "cli.js"),
     "test",
     "--config",
     join("e2e", "playwright.config.ts"),
@@ -129,11 +129,11 @@ const playwright = (name, env) => ({
 
 /** @type {Stage[]} */
 const STAGES = [
-  playwright("browser"),
-  vitest({ name: "engine", seconds: 600, memoryGb: 4, minutes: 70 }),
-  vitest({ name: "unit", project: "unit*", seconds: 360, memoryGb: 3, minutes: 40 }),
-  vitest({ name: "retrieval", seconds: 300, memoryGb: 3, minutes: 40 }),
-  vitest({ name: "db", seconds: 180, memoryGb: 3, minutes: 40 }),
+  definePlaywrightStage("browser"),
+  defineVitestStage({ name: "engine", seconds: 600, memoryGb: 4, minutes: 70 }),
+  defineVitestStage({ name: "unit", project: "unit*", seconds: 360, memoryGb: 3, minutes: 40 }),
+  defineVitestStage({ name: "retrieval", seconds: 300, memoryGb: 3, minutes: 40 }),
+  defineVitestStage({ name: "db", seconds: 180, memoryGb: 3, minutes: 40 }),
   python,
   ...CHECKS.map(({ name, command, seconds }) => ({
     name,
@@ -145,8 +145,8 @@ const STAGES = [
   })),
 ];
 const LONG_STAGES = [
-  vitest({ name: "long", seconds: 3600, memoryGb: 8, minutes: 6 * 60 }),
-  playwright("browser-long", { S3_E2E_LONG: "1" }),
+  defineVitestStage({ name: "long", seconds: 3600, memoryGb: 8, minutes: 6 * 60 }),
+  definePlaywrightStage("browser-long", { S3_E2E_LONG: "1" }),
 ];
 
 /** @type {Set<import("node:child_process").ChildProcess>} */
@@ -211,7 +211,7 @@ function runStage({ command: [program = "", ...args], env, limitMs }) {
 function judge(stage, problem) {
   const failure = `${stage.name} ${problem ?? "ended well"}`;
   if (!stage.read || !stage.report)
-    return problem === null ? outcome(1) : outcome(0, 1, 0, [failure]);
+    return problem === null ? buildOutcome(1) : buildOutcome(0, 1, 0, [failure]);
   try {
     if (!existsSync(stage.report)) throw new Error("it left no report");
     const result = stage.read(readFileSync(stage.report, "utf8"));
@@ -220,7 +220,7 @@ function judge(stage, problem) {
       : result;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    return outcome(0, 1, 0, [`${failure}, but ${reason}`]);
+    return buildOutcome(0, 1, 0, [`${failure}, but ${reason}`]);
   }
 }
 

@@ -4,7 +4,7 @@ import pino from "pino";
 import { z } from "zod";
 import { providePageApi } from "@/contracts/api/page-api";
 import { AppError, parseOrThrow } from "@/contracts/errors";
-import { ATLAS_DIR, DATA_DIR, inRoot, ROOT } from "@/lib/paths.mjs";
+import { ATLAS_DIR, DATA_DIR, resolveInRoot, ROOT } from "@/lib/paths.mjs";
 import { ensureAccessSecret } from "@/lib/access.mjs";
 import { openLogOutput } from "@/lib/log-output";
 import { exitWithParent, sendHeartbeats } from "@/lib/parent-watchdog";
@@ -117,7 +117,7 @@ async function createPages(dev: boolean): Promise<Pages> {
     },
   };
   if (dev) pages.upgrade = app.getUpgradeHandler();
-  else pages.files = await listStaticFiles(inRoot(".next", "static"));
+  else pages.files = await listStaticFiles(resolveInRoot(".next", "static"));
   return pages;
 }
 

@@ -21,7 +21,7 @@ import {
   listRunItems,
   readRecent,
   rememberItem,
-  type Deed,
+  type PaletteAction,
   type PaletteItem,
 } from "./palette-items";
 
@@ -98,16 +98,16 @@ function PaletteContent({ onDone }: { onDone: () => void }) {
   const { items, searching } = usePaletteItems(text);
   const chosen = Math.min(at, items.length - 1);
 
-  const act = (deed: Deed): void => {
-    if ("theme" in deed) setTheme(deed.theme);
-    else if ("language" in deed) chooseLanguage(deed.language);
-    else replaceParams({ open: deed.dialog });
+  const runAction = (action: PaletteAction): void => {
+    if ("theme" in action) setTheme(action.theme);
+    else if ("language" in action) chooseLanguage(action.language);
+    else replaceParams({ open: action.dialog });
   };
   const choose = (item: PaletteItem | undefined): void => {
     if (!item) return;
     rememberItem(item);
     onDone();
-    if (item.does) act(item.does);
+    if (item.action) runAction(item.action);
     else if (item.href) router.push(item.href);
   };
   const move = (to: number): void => {

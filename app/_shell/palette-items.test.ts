@@ -56,22 +56,22 @@ it.each([
 
 it("offers the other languages, each named in itself", () => {
   const offered = (language: "en" | "zh") =>
-    listActionItems(createText(language, language === "zh" ? CHINESE : {})).flatMap(({ does }) =>
-      does && "language" in does ? [does.language] : [],
+    listActionItems(createText(language, language === "zh" ? CHINESE : {})).flatMap(({ action }) =>
+      action && "language" in action ? [action.language] : [],
     );
   expect(offered("en")).toEqual(["zh"]);
   expect(offered("zh")).toEqual(["en"]);
-  expect(filterItems(listActionItems(t), "中文")[0]?.does).toEqual({ language: "zh" });
+  expect(filterItems(listActionItems(t), "中文")[0]?.action).toEqual({ language: "zh" });
 });
 
 it("offers of the open run what is allowed, and the parts that its kind has", () => {
   const items = listRunItems(t, { id: "1", kind: "train", actions: ["pause", "cancel"] }, false);
-  expect(items.flatMap(({ does }) => (does ? [does] : []))).toEqual([
+  expect(items.flatMap(({ action }) => (action ? [action] : []))).toEqual([
     { dialog: "cancel" },
     { dialog: "pause" },
   ]);
   expect(items.map(({ href }) => href)).toContain("/runs/1?tab=checkpoints");
   const done = listRunItems(t, { id: "1", kind: "evaluate", actions: [] }, false);
-  expect(done.some(({ does }) => does)).toBe(false);
+  expect(done.some(({ action }) => action)).toBe(false);
   expect(done.map(({ href }) => href)).not.toContain("/runs/1?tab=checkpoints");
 });

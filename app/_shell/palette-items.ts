@@ -30,11 +30,11 @@ export interface PaletteItem {
   words?: string;
   href?: string;
   /** Done in place of going anywhere. */
-  does?: Deed;
+  action?: PaletteAction;
 }
 
 /** What an entry does without a page of its own. */
-export type Deed =
+export type PaletteAction =
   | { theme: "light" | "dark" | "system" }
   | { language: Language }
   /** Opens a dialog of the page that is shown. */
@@ -104,7 +104,7 @@ export const listActionItems = (t: Text): PaletteItem[] => [
     group: "actions",
     label: t(label),
     words: joinWords(t, label, markText("colours mode")),
-    does: { theme },
+    action: { theme },
   })),
   // Each is named in itself, so that it is found from any other.
   ...LANGUAGES.filter(({ value }) => value !== t.language).map(({ value, label }): PaletteItem => ({
@@ -112,7 +112,7 @@ export const listActionItems = (t: Text): PaletteItem[] => [
     group: "actions",
     label: t("Language: {language}", { language: label }),
     words: `Language ${value} ${label}`,
-    does: { language: value },
+    action: { language: value },
   })),
 ];
 
@@ -134,7 +134,7 @@ export const listRunItems = (
       group: "run",
       label: t(label),
       words: joinWords(t, label),
-      does: { dialog: action },
+      action: { dialog: action },
     }),
   ),
   ...listRunTabs(run.kind, hasRollouts).map((tab): PaletteItem => ({

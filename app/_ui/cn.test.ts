@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { twMerge } from "tailwind-merge";
 import { expect, it } from "vitest";
-import { inRoot } from "@/lib/paths.mjs";
+import { resolveInRoot } from "@/lib/paths.mjs";
 import { cn } from "./cn";
 
 /** What may be a class, without what stands before it: "size-3" of "md:size-3". */
@@ -10,7 +10,7 @@ const CLASS = /(?<![\w[(-])[a-z-][a-z]*(?:-[\w.%/-]+|-?\[[^\s\]]*\]|-?\([^\s)]*\
 
 /** Whatever stands in the pages' source and is a class to the library. */
 function listClasses(): string[] {
-  const folder = inRoot("app");
+  const folder = resolveInRoot("app");
   const words = readdirSync(folder, { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".tsx") && !name.includes(".test."))
     .flatMap((name) => readFileSync(join(folder, name), "utf8").match(CLASS) ?? []);

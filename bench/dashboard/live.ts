@@ -7,7 +7,7 @@ import { z } from "zod";
 import { connect } from "@/cli/lib/client";
 import { buildLaunchOptions } from "@/e2e/support/browser";
 import { computePercentile } from "@/gpu-workers/runtime/latency";
-import { inRoot } from "@/lib/paths.mjs";
+import { resolveInRoot } from "@/lib/paths.mjs";
 import { getPresetConfig } from "@/server/testing/samples";
 import { TestWorker } from "@/server/testing/test-worker";
 import { buildBar, type Bar } from "../lib";
@@ -146,7 +146,11 @@ async function followRun(
   }
 }
 
-/** Makes what reports steps of all metrics, one report after the other. @returns (first step, how many, time of the first) */
+/**
+ * Makes what reports steps of all metrics, one report after the other.
+ *
+ * @returns (first step, how many, time of the first)
+ */
 function createReporter(
   worker: TestWorker,
   run: { runId: string; attempt: number },
@@ -304,7 +308,7 @@ function startClients(
     [
       "--import",
       "tsx",
-      inRoot("bench", "dashboard", "live-clients-program.ts"),
+      resolveInRoot("bench", "dashboard", "live-clients-program.ts"),
       server.address,
       runId,
       String(CLIENTS),

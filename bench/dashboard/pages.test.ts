@@ -1,12 +1,12 @@
 import { readdirSync } from "node:fs";
 import { expect, it } from "vitest";
-import { inRoot } from "@/lib/paths.mjs";
+import { resolveInRoot } from "@/lib/paths.mjs";
 import { listCases } from "./pages";
 
 it("measures every page of app/", () => {
   const cases = listCases({ big: ["1", "2"], sweep: "3", predictions: ["4", "5"], episode: "6" });
   const paths = Object.values(cases).map(({ path }) => path.split("?")[0]!);
-  const pages = readdirSync(inRoot("app"), { recursive: true, encoding: "utf8" })
+  const pages = readdirSync(resolveInRoot("app"), { recursive: true, encoding: "utf8" })
     .map((file) => file.replaceAll("\\", "/"))
     .filter((file) => /(^|\/)page\.tsx$/.test(file));
   expect(pages.length).toBeGreaterThan(20);

@@ -29,7 +29,7 @@ const REPEATS = 17;
 /** Whole rounds: the last one takes as long as the others, however few are left for it. */
 const IDEAL_SECONDS = Math.ceil(QUESTIONS / AT_ONCE) * (LATENCY_MS / 1000);
 
-export async function endpointSpeed(
+export async function measureEndpoint(
   plane: ControlPlane,
   port: number,
 ): Promise<{ bars: Bar[]; figures: object }> {
@@ -64,7 +64,7 @@ export async function endpointSpeed(
     await endpoint.told();
     const seconds: number[] = [];
     for (let i = 0; i < REPEATS; i++) {
-      await statisticsMade(plane);
+      await waitForStatistics(plane);
       const run = await finish(
         plane,
         config(`answers ${i}`, { reuse: { episodesOf: searched.id } }),
@@ -119,7 +119,10 @@ export async function endpointSpeed(
   }
 }
 
-/** Launches a run and waits for its end; throws where it has not stored an episode, an answer and a score for each question. */
+/**
+ * Launches a run and waits for its end; throws where it has not stored an episode, an answer and a score for each
+ * question.
+ */
 async function finish(
   plane: ControlPlane,
   config: RunConfigInput,
@@ -144,7 +147,7 @@ async function finish(
 }
 
 /** Waits until the statistics of what has landed are made, so that a run is not timed beside those of the one before. */
-async function statisticsMade(plane: ControlPlane): Promise<void> {
+async function waitForStatistics(plane: ControlPlane): Promise<void> {
   for (const until = Date.now() + 60_000; Date.now() < until; await sleep(200)) {
     const [row] = await plane.database.db.$queryRaw<
       { stale: number }[]

@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "@/lib/paths.mjs";
 import type { Observation } from "@/core/statistics/bootstrap";
+import { computeMean } from "@/core/statistics/summary";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import type { MetricPoint } from "@/contracts/records/metric-point";
 import type { Question } from "@/contracts/worker-protocol/questions";
@@ -22,7 +23,7 @@ import { openPolicy, getSearcher } from "@/gpu-workers/rl/policy";
 import { train } from "@/gpu-workers/jobs/train/train";
 import { readTrainerState, TRAINER_FILE } from "@/gpu-workers/rl/trainer-state";
 import {
-  atlasQuestions,
+  readAtlasQuestions,
   MemoryContext,
   type LocalServices,
 } from "@/gpu-workers/testing/memory-context";
@@ -55,7 +56,7 @@ export const toObservations = (results: readonly Result[]): Observation[] =>
   results.map(({ value, group }) => ({ value, cluster: group }));
 
 /** Keeps what it makes in a folder named after everything that it is made from. */
-const workFolder = (name: string, inputs: unknown): string =>
+const getWorkFolder = (name: string, inputs: unknown): string =>
   join(
     ROOT,
     "bench",
@@ -80,7 +81,7 @@ export class HeldOutEvaluator {
   /** For configurations that search, answer and score as this one does. */
   static async open(services: LocalServices, config: TrainConfig): Promise<HeldOutEvaluator> {
     const { data, retriever, search, searcher, generator: frozen, reward } = config;
-    const folder = workFolder("answers", {
+    const folder = getWorkFolder("answers", {
       data,
       retriever,
       search,
@@ -94,7 +95,7 @@ export class HeldOutEvaluator {
       findAnswers: () => Promise.resolve(new Map()),
       saveAnswers: () => Promise.resolve(),
     };
-    const heldOut = await atlasQuestions(data.heldOutQuestions);
+    const heldOut = await readAtlasQuestions(data.heldOutQuestions);
     const generator = await openGenerator(engine, frozen, store, signal);
     return new HeldOutEvaluator(
       services,
@@ -189,7 +190,7 @@ export class HeldOutEvaluator {
       await appendFile(path, fresh.map((result) => JSON.stringify(result) + "\n").join(""));
       results.push(...fresh);
       say(
-        `${path.split("/").slice(-2).join("/")}: ${results.length} of ${this.questions.length}, accuracy ${mean(results.map(({ value }) => value)).toFixed(3)}`,
+        `${path.split("/").slice(-2).join("/")}: ${results.length} of ${this.questions.length}, accuracy ${computeMean(results.map(({ value }) => value))!.toFixed(3)}`,
       );
     }
     this.held?.release();
@@ -207,7 +208,7 @@ export class Study {
     readonly config: TrainConfig,
     private readonly evaluator: HeldOutEvaluator,
   ) {
-    this.folder = workFolder(algorithm, config);
+    this.folder = getWorkFolder(algorithm, config);
   }
 
   private seedFolder(seed: number): string {
@@ -218,7 +219,10 @@ export class Study {
     return join(this.seedFolder(seed), `checkpoint-${step}`);
   }
 
-  /** Trains a seed and answers the held-out questions. A cold start that another study has examined already is not examined again. */
+  /**
+   * Trains a seed and answers the held-out questions. A cold start that another study has examined already is not
+   * examined again.
+   */
   async run(seed: number, others: readonly Study[]): Promise<SeedResults> {
     await this.train(seed);
     const path = (name: string): string => join(this.seedFolder(seed), `${name}.jsonl`);
@@ -261,7 +265,7 @@ export class Study {
     const folder = this.seedFolder(seed);
     await mkdir(folder, { recursive: true });
     const config: TrainConfig = { ...this.config, seed, evaluation: { every: 0, questions: 0 } };
-    const last = await lastStep(folder);
+    const last = await findLastStep(folder);
     if (last === config.rl.steps) return;
     const who = `${this.algorithm}, seed ${seed}`;
     say(`${who}: training${last === null ? "" : `, going on after step ${last}`}`);
@@ -344,7 +348,7 @@ export class Study {
 const NO_PHASE = new Set(["timing_s/step", "timing_s/testing", "timing_s/save_checkpoint"]);
 
 /** The last step with a whole checkpoint; null where there is none. */
-async function lastStep(folder: string): Promise<number | null> {
+async function findLastStep(folder: string): Promise<number | null> {
   const steps = (await readdir(folder)).flatMap((name) =>
     /^checkpoint-\d+$/.test(name) && existsSync(join(folder, name, TRAINER_FILE))
       ? [Number(name.slice("checkpoint-".length))]
@@ -356,7 +360,5 @@ async function lastStep(folder: string): Promise<number | null> {
 const startedAt = Date.now();
 const say = (message: string): void =>
   console.log(`[${Math.round((Date.now() - startedAt) / 1000)} s] ${message}`);
-export const mean = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / values.length;
 export const round = (value: number): number => Math.round(value * 1000) / 1000;
 const { signal } = new AbortController();

@@ -1,6 +1,6 @@
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import { bootstrapClusters, type Interval } from "@/core/statistics/bootstrap";
-import { machine, printTable, type Machine } from "../lib";
+import { describeMachine, printTable, type Machine } from "../lib";
 import { toObservations, type HeldOutEvaluator, Study } from "./study";
 
 /** Demonstrations of the rows that differ in nothing else. */
@@ -85,6 +85,6 @@ async function measureRow(
       accuracy: bootstrapClusters(toObservations(result)).mean,
     })),
     at: new Date().toISOString(),
-    machine: machine(),
+    machine: describeMachine(),
   };
 }

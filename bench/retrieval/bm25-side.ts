@@ -16,7 +16,7 @@ type Request =
 const CONSTANTS = { k1: 0.9, b: 0.4 };
 const opened: { index?: Bm25Index } = {};
 
-const cpuMs = (): number => {
+const readCpuMs = (): number => {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1000;
 };
@@ -32,13 +32,13 @@ async function ensure(folder: string, passages: string | null, count: number): P
 
 async function answer(request: Request): Promise<unknown> {
   const began = performance.now();
-  const cpu = cpuMs();
+  const cpu = readCpuMs();
   switch (request.op) {
     case "build":
       await (await ensure(request.folder, request.passages, request.count)).close();
       return {
         seconds: (performance.now() - began) / 1000,
-        cpuSeconds: (cpuMs() - cpu) / 1000,
+        cpuSeconds: (readCpuMs() - cpu) / 1000,
         peakBytes: process.resourceUsage().maxRSS * 1024,
       };
     case "open": {
@@ -60,7 +60,7 @@ async function answer(request: Request): Promise<unknown> {
     }
     case "query":
       await opened.index?.search([parseWords(request.text)], request.k, CONSTANTS);
-      return { ms: performance.now() - began, cpuMs: cpuMs() - cpu };
+      return { ms: performance.now() - began, cpuMs: readCpuMs() - cpu };
   }
 }
 

@@ -8,8 +8,8 @@ import { analyse } from "@/gpu-workers/retrieval/indexes/bm25/analyser";
 import { computeInverseDocumentFrequency } from "@/gpu-workers/retrieval/indexes/bm25/bm25-searcher";
 import { readLines } from "@/gpu-workers/corpora/file/lines";
 import { formatPassage } from "@/gpu-workers/retrieval/corpus/passage-text";
-import { Side, grown } from "./bm25";
-import { questionSets } from "./data";
+import { Side, growPassages } from "./bm25";
+import { loadQuestionSets } from "./data";
 
 const PASSAGES = 1_000_000;
 const LIMIT_BYTES = 2 * 1024 ** 3;
@@ -22,10 +22,10 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 it("indexes and searches a million passages of 100 words within 2 GiB, and finds what reading them all finds", async () => {
-  const { sets } = await questionSets();
+  const { sets } = await loadQuestionSets();
   const passages = join(folder, "passages.jsonl");
   await pipeline(
-    grown(
+    growPassages(
       sets.flatMap((set) => set.passages.map(formatPassage)),
       PASSAGES,
     ),
@@ -41,7 +41,7 @@ it("indexes and searches a million passages of 100 words within 2 GiB, and finds
   expect(residentBytes).toBeLessThan(LIMIT_BYTES);
   const found = await searcher.search(queries, K);
   searcher.close();
-  const expected = await byReading(
+  const expected = await scoreByReading(
     passages,
     queries.map((query) => analyse(query)),
   );
@@ -53,7 +53,7 @@ it("indexes and searches a million passages of 100 words within 2 GiB, and finds
 });
 
 /** The K best scores of each query by the formula, over every passage. */
-async function byReading(path: string, queries: readonly string[][]): Promise<number[][]> {
+async function scoreByReading(path: string, queries: readonly string[][]): Promise<number[][]> {
   const termNumbers = new Map([...new Set(queries.flat())].map((term, i) => [term, i]));
   const matches: { row: number; term: number; count: number }[] = [];
   const lengths = new Uint32Array(PASSAGES);

@@ -11,8 +11,8 @@ import { computePercentile } from "@/gpu-workers/runtime/latency";
 import { formatPassage } from "@/gpu-workers/retrieval/corpus/passage-text";
 import { buildBar, type Bar, printTable } from "@/bench/lib";
 import { ensurePeerPython } from "@/bench/peers/venv";
-import { type QuestionSet, questionSets } from "./data";
-import { type Section, type SectionOptions, type SectionResult, workFolder } from "./section";
+import { type QuestionSet, loadQuestionSets } from "./data";
+import { type Section, type SectionOptions, type SectionResult, getWorkFolder } from "./section";
 
 /**
  * Our BM25 against bm25s (Lucene's formula): the same terms give the same scores, each with its own English analysis
@@ -36,9 +36,9 @@ export const bm25Section: Section = {
 };
 
 async function run({ long }: SectionOptions): Promise<SectionResult> {
-  const { source, sets } = await questionSets();
+  const { source, sets } = await loadQuestionSets();
   const python = await ensurePeerPython("bm25");
-  const folder = workFolder("bm25");
+  const folder = getWorkFolder("bm25");
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   const bars: Bar[] = [];
@@ -94,21 +94,21 @@ async function compareRankings(set: QuestionSet, python: string, folder: string,
   const texts = set.passages.map(formatPassage);
   const questions = set.questions.filter(({ gold }) => gold.length > 0);
   const terms = (text: string): string => analyse(text).join(" ");
-  const ours = await rankings(
+  const ours = await rankPassages(
     await Side.ours(),
     texts,
     questions.map(({ text }) => text),
     join(folder, `${set.name}-ours`),
     false,
   );
-  const sameTerms = await rankings(
+  const sameTerms = await rankPassages(
     await Side.peer(python, "numpy"),
     texts.map(terms),
     questions.map(({ text }) => terms(text)),
     join(folder, `${set.name}-same`),
     true,
   );
-  const ownTerms = await rankings(
+  const ownTerms = await rankPassages(
     await Side.peer(python, "numpy"),
     texts,
     questions.map(({ text }) => text),
@@ -136,7 +136,7 @@ async function compareRankings(set: QuestionSet, python: string, folder: string,
   );
   const at = DEPTHS.map((k) => {
     const share = ({ rows }: { rows: number[][] }): number =>
-      recallAt(
+      computeRecall(
         rows,
         questions.map(({ gold }) => gold),
         set.passages.map(({ id }) => id),
@@ -172,7 +172,7 @@ async function compareRankings(set: QuestionSet, python: string, folder: string,
   };
 }
 
-async function rankings(
+async function rankPassages(
   side: Side,
   texts: readonly string[],
   queries: readonly string[],
@@ -191,15 +191,15 @@ async function rankings(
   }
 }
 
-function recallAt(
+function computeRecall(
   rows: readonly number[][],
   gold: readonly string[][],
   ids: readonly string[],
   k: number,
 ): number {
   const shares = rows.map((own, q) => {
-    const foundSchema = new Set(own.slice(0, k).map((row) => ids[row]));
-    return (gold[q] ?? []).filter((id) => foundSchema.has(id)).length / (gold[q]?.length ?? 1);
+    const found = new Set(own.slice(0, k).map((row) => ids[row]));
+    return (gold[q] ?? []).filter((id) => found.has(id)).length / (gold[q]?.length ?? 1);
   });
   return shares.reduce((sum, share) => sum + share, 0) / shares.length;
 }
@@ -213,7 +213,7 @@ async function compareSpeed(
 ) {
   const texts = sets.flatMap(({ passages }) => passages.map(formatPassage));
   const passages = join(folder, `passages-${size}.jsonl`);
-  await pipeline(grown(texts, size), createWriteStream(passages));
+  await pipeline(growPassages(texts, size), createWriteStream(passages));
   const questions = sets.flatMap((set) => set.questions.map(({ text }) => text));
   const step = Math.max(1, Math.floor(questions.length / LATENCY_QUERIES));
   const queries = questions.filter((_, i) => i % step === 0).slice(0, LATENCY_QUERIES);
@@ -307,7 +307,7 @@ async function compareSpeed(
  * Passages as JSON strings, one a line: the real ones first, then as many as are wanted made of four stretches of 25
  * words from real ones, always the same.
  */
-export function* grown(texts: readonly string[], size: number): Generator<string> {
+export function* growPassages(texts: readonly string[], size: number): Generator<string> {
   const words = texts.map((text) => text.split(/\s+/));
   let state = 1;
   const random = (below: number): number => {
@@ -334,7 +334,10 @@ const builtSchema = z.object({
   peakBytes: z.number(),
 });
 const openedSchema = z.object({ bytes: z.number(), residentBytes: z.number() });
-const found = z.object({ rows: z.array(z.array(z.int())), scores: z.array(z.array(z.number())) });
+const rankingSchema = z.object({
+  rows: z.array(z.array(z.int())),
+  scores: z.array(z.array(z.number())),
+});
 const timedSchema = z.object({ ms: z.number(), cpuMs: z.number() });
 
 /** One system in a process of its own. */
@@ -379,7 +382,7 @@ export class Side {
   }
 
   async search(queries: readonly string[], k: number) {
-    return found.parse(await this.call({ op: "search", queries, k }));
+    return rankingSchema.parse(await this.call({ op: "search", queries, k }));
   }
 
   async query(text: string, k: number) {

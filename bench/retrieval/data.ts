@@ -22,17 +22,17 @@ const questionSchema = z
   .transform(({ question: text, support, goldIds }) => ({ text, gold: support ?? goldIds ?? [] }));
 
 /** The real sets where they lie beside the repository, else the Atlas corpus. */
-export async function questionSets(): Promise<{ source: string; sets: QuestionSet[] }> {
+export async function loadQuestionSets(): Promise<{ source: string; sets: QuestionSet[] }> {
   const folder = join(ROOT, "..", "shared", "data");
   if (NAMES.every((name) => existsSync(join(folder, name, "passages.jsonl")))) {
     const sets = await Promise.all(
       NAMES.map((name) =>
-        read(name, join(folder, name, "passages.jsonl"), join(folder, name, "questions.jsonl")),
+        readSet(name, join(folder, name, "passages.jsonl"), join(folder, name, "questions.jsonl")),
       ),
     );
     return { source: "2WikiMultihopQA, HotpotQA and PubMedQA", sets };
   }
-  const atlas = await read(
+  const atlas = await readSet(
     "atlas",
     join(ATLAS_DIR, "corpus.jsonl"),
     join(ATLAS_DIR, "held-out.jsonl"),
@@ -40,7 +40,11 @@ export async function questionSets(): Promise<{ source: string; sets: QuestionSe
   return { source: "Atlas (the real sets are not beside the repository)", sets: [atlas] };
 }
 
-async function read(name: string, passageFile: string, questionFile: string): Promise<QuestionSet> {
+async function readSet(
+  name: string,
+  passageFile: string,
+  questionFile: string,
+): Promise<QuestionSet> {
   const lines = async (file: string): Promise<string[]> =>
     (await readFile(file, "utf8")).trim().split("\n");
   const passages = (await lines(passageFile)).map((line, i) => parseCorpusLine(line, i + 1));

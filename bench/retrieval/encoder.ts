@@ -4,11 +4,17 @@ import type { RankedRow } from "@/gpu-workers/retrieval/indexes/ranked-row";
 import { Encoder, type TextKind } from "@/gpu-workers/retrieval/encoders/encoder";
 import { computePercentile } from "@/gpu-workers/runtime/latency";
 import { formatPassage } from "@/gpu-workers/retrieval/corpus/passage-text";
-import { buildBar, type Bar, machine, printTable } from "@/bench/lib";
-import { type QuestionSet, questionSets } from "./data";
+import { buildBar, type Bar, describeMachine, printTable } from "@/bench/lib";
+import { type QuestionSet, loadQuestionSets } from "./data";
 import { openFlat } from "./flat";
-import { Peer, rankedRows } from "./peer";
-import { type Section, type SectionResult, kept, scratchFor, workFolder } from "./section";
+import { Peer, toRankedRows } from "./peer";
+import {
+  type Section,
+  type SectionResult,
+  computeOnce,
+  prepareScratch,
+  getWorkFolder,
+} from "./section";
 
 /**
  * Our encoder against sentence-transformers on the same texts: speed of encoding, agreement of rankings, loss of the
@@ -26,6 +32,12 @@ const SYSTEMS = ["fp32", "int8", "peer"] as const;
 type SystemName = (typeof SYSTEMS)[number];
 type BySystem<T> = Record<SystemName, T>;
 
+/** Of queries, in milliseconds; null where none was asked. */
+interface Latency {
+  p50: number | null;
+  p99: number | null;
+}
+
 /** Encodes texts into a file of float32 vectors and says how many seconds that took. */
 type Encode = (texts: string[], kind: TextKind, out: string) => Promise<number>;
 
@@ -37,7 +49,7 @@ export const encoderSection: Section = {
 
 async function run(): Promise<SectionResult> {
   const limit = Number(process.env.S3_BENCH_PASSAGES ?? Infinity);
-  const { source, sets } = await questionSets();
+  const { source, sets } = await loadQuestionSets();
   const passages = sets.map((set) => set.passages.slice(0, limit));
   const total = passages.reduce((sum, own) => sum + own.length, 0);
   console.log(`${total} passages: ${source}`);
@@ -47,15 +59,15 @@ async function run(): Promise<SectionResult> {
     await Encoder.load("minilm", "int8"),
   ];
   try {
-    const scratch = await scratchFor(workFolder("encoder"), [
+    const scratch = await prepareScratch(getWorkFolder("encoder"), [
       fp32.fingerprint,
       int8.fingerprint,
       peer.about,
       limit,
     ]);
     const encoders: BySystem<Encode> = {
-      fp32: ours(fp32),
-      int8: ours(int8),
+      fp32: encodeHere(fp32),
+      int8: encodeHere(int8),
       peer: (texts, _kind, out) => peer.encode(texts, out),
     };
     await encoders.peer(["warm up"], "passage", join(scratch, "warm-up.f32"));
@@ -81,23 +93,18 @@ async function run(): Promise<SectionResult> {
       worst.identical = Math.min(worst.identical, quality.fp32.identicalUpToRounding);
       worst.loss = Math.max(worst.loss, quality.fp32.fullSupport - quality.int8.fullSupport);
     }
-    const latency = await queryLatency(sets.at(-1), peer, { fp32, int8 }, scratch);
-    const rates = byName((name) => total / seconds[name]);
-    printTable([
-      ["", "passages/s", "query p50 ms", "query p99 ms"],
-      ...SYSTEMS.map((name) => [
-        name,
-        rates[name].toFixed(1),
-        latency[name].p50?.toFixed(1) ?? "",
-        latency[name].p99?.toFixed(1) ?? "",
-      ]),
-    ]);
+    const latency = await measureQueryLatency(sets.at(-1), peer, { fp32, int8 }, scratch);
+    const rates = mapSystems((name) => total / seconds[name]);
+    printSpeeds(rates, latency);
     return {
       figures: {
         source,
         passages: total,
         peer: peer.about,
-        encoding: byName((name) => ({ seconds: seconds[name], passagesPerSecond: rates[name] })),
+        encoding: mapSystems((name) => ({
+          seconds: seconds[name],
+          passagesPerSecond: rates[name],
+        })),
         agreement,
         queryLatencyMs: latency,
       },
@@ -117,7 +124,7 @@ async function run(): Promise<SectionResult> {
           1.4,
         ),
         // Products of bytes are hardly faster than those of float32 where a processor has no instruction for them.
-        ...(machine().vectors.some((flag) => flag.includes("vnni"))
+        ...(describeMachine().vectors.some((flag) => flag.includes("vnni"))
           ? [
               buildBar(
                 "encoding, int8: passages a second, relative to fp32 (with VNNI)",
@@ -158,7 +165,19 @@ async function run(): Promise<SectionResult> {
   }
 }
 
-const ours =
+function printSpeeds(rates: BySystem<number>, latency: BySystem<Latency>): void {
+  printTable([
+    ["", "passages/s", "query p50 ms", "query p99 ms"],
+    ...SYSTEMS.map((name) => [
+      name,
+      rates[name].toFixed(1),
+      latency[name].p50?.toFixed(1) ?? "",
+      latency[name].p99?.toFixed(1) ?? "",
+    ]),
+  ]);
+}
+
+const encodeHere =
   (encoder: Encoder): Encode =>
   async (texts, kind, out) => {
     const began = performance.now();
@@ -168,7 +187,7 @@ const ours =
     return seconds;
   };
 
-const vectorFile = (
+const getVectorFile = (
   scratch: string,
   name: SystemName,
   set: string,
@@ -183,13 +202,13 @@ async function encodeInTurns(
   set: string,
 ): Promise<BySystem<number>> {
   await mkdir(scratch, { recursive: true });
-  const seconds = byName(() => 0);
+  const seconds = mapSystems(() => 0);
   for (let part = 0; part * PART < passages.length; part++) {
     const texts = passages.slice(part * PART, (part + 1) * PART);
-    const measured = await kept(join(scratch, `${set}-${part}.json`), async () => {
-      const own = byName(() => 0);
-      for (const name of rotated(part))
-        own[name] = await encoders[name](texts, "passage", vectorFile(scratch, name, set, part));
+    const measured = await computeOnce(join(scratch, `${set}-${part}.json`), async () => {
+      const own = mapSystems(() => 0);
+      for (const name of rotateSystems(part))
+        own[name] = await encoders[name](texts, "passage", getVectorFile(scratch, name, set, part));
       return own;
     });
     addTo(seconds, measured);
@@ -212,7 +231,10 @@ interface Quality extends Agreement {
   overlap: number;
 }
 
-/** Rankings of each system on its own vectors, all by our exact index, against the peer's; and `flat`, those of our fp32 vectors against faiss-cpu's of the same. */
+/**
+ * Rankings of each system on its own vectors, all by our exact index, against the peer's; and `flat`, those of our fp32
+ * vectors against faiss-cpu's of the same.
+ */
 async function compare(
   encoders: BySystem<Encode>,
   peer: Peer,
@@ -223,8 +245,8 @@ async function compare(
 ): Promise<BySystem<Quality> & { flat: Agreement }> {
   const ranked: Partial<BySystem<RankedRow[][]>> = {};
   for (const name of SYSTEMS) {
-    const questions = vectorFile(scratch, name, set.name, "questions");
-    await kept(`${questions}.json`, () =>
+    const questions = getVectorFile(scratch, name, set.name, "questions");
+    await computeOnce(`${questions}.json`, () =>
       encoders[name](
         set.questions.map((q) => q.text),
         "query",
@@ -234,29 +256,32 @@ async function compare(
     const index = await openFlat(
       join(scratch, "index"),
       dim,
-      passageVectors(scratch, name, set.name, passages),
+      readPassageVectors(scratch, name, set.name, passages),
     );
     ranked[name] = await index.search(await readVectors(questions), K);
     await index.close();
   }
   const rows = new Map(set.passages.slice(0, passages).map((passage, row) => [passage.id, row]));
   const gold = set.questions.map((q) => q.gold.map((id) => rows.get(id)));
-  const bySystem = byName((name) => {
+  const bySystem = mapSystems((name) => {
     const own = ranked[name] ?? [];
     return {
-      fullSupport: fullSupport(own, gold),
-      overlap: overlap(own, ranked.peer ?? []),
-      ...identical(own, ranked.peer ?? []),
+      fullSupport: computeFullSupport(own, gold),
+      overlap: computeOverlap(own, ranked.peer ?? []),
+      ...computeAgreement(own, ranked.peer ?? []),
     };
   });
   return {
     ...bySystem,
-    flat: identical(ranked.fp32 ?? [], await searchedByPeer(peer, set, passages, scratch, dim)),
+    flat: computeAgreement(
+      ranked.fp32 ?? [],
+      await searchByPeer(peer, set, passages, scratch, dim),
+    ),
   };
 }
 
 /** What faiss-cpu's exact index finds with our fp32 vectors of a set's passages and questions. */
-async function searchedByPeer(
+async function searchByPeer(
   peer: Peer,
   set: QuestionSet,
   passages: number,
@@ -264,32 +289,36 @@ async function searchedByPeer(
   dim: number,
 ): Promise<RankedRow[][]> {
   const vectors = join(scratch, "flat.f32");
-  await writeFile(vectors, passageVectors(scratch, "fp32", set.name, passages));
+  await writeFile(vectors, readPassageVectors(scratch, "fp32", set.name, passages));
   await peer.index({ vectors, dim, factory: "Flat" });
-  return rankedRows(
-    await peer.search(vectorFile(scratch, "fp32", set.name, "questions"), K, set.questions.length),
+  return toRankedRows(
+    await peer.search(
+      getVectorFile(scratch, "fp32", set.name, "questions"),
+      K,
+      set.questions.length,
+    ),
   );
 }
 
 /** The vectors of a set's passages, part by part as they were encoded. */
-async function* passageVectors(
+async function* readPassageVectors(
   scratch: string,
   name: SystemName,
   set: string,
   passages: number,
 ): AsyncGenerator<Float32Array> {
   for (let part = 0; part * PART < passages; part++)
-    yield await readVectors(vectorFile(scratch, name, set, part));
+    yield await readVectors(getVectorFile(scratch, name, set, part));
 }
 
-async function queryLatency(
+async function measureQueryLatency(
   set: QuestionSet | undefined,
   peer: Peer,
   encoders: Record<"fp32" | "int8", Encoder>,
   scratch: string,
-): Promise<BySystem<{ p50: number | null; p99: number | null }>> {
+): Promise<BySystem<Latency>> {
   if (!set) throw new Error("there is no question set");
-  const vectors = await readVectors(vectorFile(scratch, "fp32", set.name, 0));
+  const vectors = await readVectors(getVectorFile(scratch, "fp32", set.name, 0));
   const path = join(scratch, "latency.f32");
   await writeFile(path, vectors);
   await peer.index({ vectors: path, dim: encoders.fp32.dim, factory: "Flat" });
@@ -297,19 +326,19 @@ async function queryLatency(
   const ask = (name: SystemName, text: string): Promise<number> =>
     name === "peer"
       ? peer.query(text, K)
-      : timed(async () => index.search(await encoders[name].encode([text], "query"), K));
+      : measureSeconds(async () => index.search(await encoders[name].encode([text], "query"), K));
   const times: BySystem<number[]> = { fp32: [], int8: [], peer: [] };
   for (const [i, { text }] of set.questions.slice(0, LATENCY_QUERIES).entries()) {
-    for (const name of rotated(i)) times[name].push((await ask(name, text)) * 1000);
+    for (const name of rotateSystems(i)) times[name].push((await ask(name, text)) * 1000);
   }
   await index.close();
-  return byName((name) => ({
+  return mapSystems((name) => ({
     p50: computePercentile(times[name], 0.5),
     p99: computePercentile(times[name], 0.99),
   }));
 }
 
-async function timed(work: () => Promise<unknown>): Promise<number> {
+async function measureSeconds(work: () => Promise<unknown>): Promise<number> {
   const began = performance.now();
   await work();
   return (performance.now() - began) / 1000;
@@ -323,7 +352,7 @@ async function readVectors(path: string): Promise<Float32Array> {
 }
 
 /** Share of questions all of whose gold documents are in the ranking. */
-function fullSupport(
+function computeFullSupport(
   ranked: readonly RankedRow[][],
   gold: readonly (number | undefined)[][],
 ): number {
@@ -337,7 +366,7 @@ function fullSupport(
 }
 
 /** Share of the documents of one top k that the other has too. */
-function overlap(ours: readonly RankedRow[][], theirs: readonly RankedRow[][]): number {
+function computeOverlap(ours: readonly RankedRow[][], theirs: readonly RankedRow[][]): number {
   let common = 0;
   let total = 0;
   ours.forEach((ranked, q) => {
@@ -349,7 +378,10 @@ function overlap(ours: readonly RankedRow[][], theirs: readonly RankedRow[][]): 
 }
 
 /** Whether our rankings are theirs; faiss.ts asks so, too. */
-export function identical(ours: readonly RankedRow[][], theirs: readonly RankedRow[][]): Agreement {
+export function computeAgreement(
+  ours: readonly RankedRow[][],
+  theirs: readonly RankedRow[][],
+): Agreement {
   const share = (same: (a: RankedRow, b: RankedRow | undefined) => boolean): number =>
     ours.filter((ranked, q) => ranked.every((hit, i) => same(hit, theirs[q]?.[i]))).length /
     ours.length;
@@ -365,10 +397,10 @@ function addTo(sum: BySystem<number>, more: BySystem<number>): void {
   for (const name of SYSTEMS) sum[name] += more[name];
 }
 
-function byName<T>(of: (name: SystemName) => T): BySystem<T> {
+function mapSystems<T>(of: (name: SystemName) => T): BySystem<T> {
   return { fp32: of("fp32"), int8: of("int8"), peer: of("peer") };
 }
 
-function rotated(turn: number): SystemName[] {
+function rotateSystems(turn: number): SystemName[] {
   return SYSTEMS.map((_, i) => SYSTEMS[(i + turn) % SYSTEMS.length] ?? "peer");
 }

@@ -3,12 +3,15 @@ import { join } from "node:path";
 import type { DenseIndex } from "@/gpu-workers/retrieval/indexes/faiss/dense-index";
 import type { RankedRow } from "@/gpu-workers/retrieval/indexes/ranked-row";
 import { buildBar, type Bar, printTable } from "@/bench/lib";
-import { identical } from "./encoder";
+import { computeAgreement } from "./encoder";
 import { openFlat } from "./flat";
-import { Peer, rankedRows } from "./peer";
-import { type Section, type SectionResult, scratchFor, workFolder } from "./section";
+import { Peer, toRankedRows } from "./peer";
+import { type Section, type SectionResult, prepareScratch, getWorkFolder } from "./section";
 
-/** Our flat index against faiss-cpu on the same random vectors: equal results, and the time of a search. Those of real texts are in encoder.ts. */
+/**
+ * Our flat index against faiss-cpu on the same random vectors: equal results, and the time of a search. Those of real
+ * texts are in encoder.ts.
+ */
 const DIM = 384;
 const QUERIES = 512;
 const K = 10;
@@ -20,22 +23,22 @@ const BATCHES = [1, 16, 512];
 export const faissSection: Section = { name: "faiss", about: "search against faiss-cpu", run };
 
 async function run(): Promise<SectionResult> {
-  const scratch = await scratchFor(workFolder("faiss"), [DIM, QUERIES]);
+  const scratch = await prepareScratch(getWorkFolder("faiss"), [DIM, QUERIES]);
   const peer = await Peer.start();
   const bars: Bar[] = [];
   const flat: Record<string, unknown>[] = [];
   try {
-    const queries = unitVectors(QUERIES, 2);
+    const queries = drawUnitVectors(QUERIES, 2);
     const queryFile = join(scratch, "queries.f32");
     await writeFile(queryFile, queries);
     for (const size of SIZES) {
-      const vectors = unitVectors(size, 1);
+      const vectors = drawUnitVectors(size, 1);
       const vectorFile = join(scratch, "vectors.f32");
       await writeFile(vectorFile, vectors);
       await peer.index({ vectors: vectorFile, dim: DIM, factory: "Flat" });
       const index = await openFlat(join(scratch, "index"), DIM, [vectors]);
       for (const batch of BATCHES) {
-        const measured = await inTurns(index, peer, queries, queryFile, batch);
+        const measured = await measureInTurns(index, peer, queries, queryFile, batch);
         flat.push({ size, batch, ...measured.figures });
         bars.push(
           buildBar(
@@ -75,7 +78,7 @@ async function run(): Promise<SectionResult> {
 }
 
 /** The best of some rounds in which both search the same queries, one after the other. */
-async function inTurns(
+async function measureInTurns(
   index: DenseIndex,
   peer: Peer,
   queries: Float32Array,
@@ -94,13 +97,13 @@ async function inTurns(
     oursMs = Math.min(oursMs, (performance.now() - began) / QUERIES);
     const found = await peer.search(queryFile, K, batch);
     peerMs = Math.min(peerMs, (found.seconds * 1000) / QUERIES);
-    theirs = rankedRows(found);
+    theirs = toRankedRows(found);
   }
-  return { figures: { oursMs, peerMs }, agreement: identical(ours, theirs) };
+  return { figures: { oursMs, peerMs }, agreement: computeAgreement(ours, theirs) };
 }
 
 /** Vectors of length 1 in random directions, the same for the same seed (mulberry32, Box-Muller). */
-function unitVectors(count: number, seed: number): Float32Array {
+function drawUnitVectors(count: number, seed: number): Float32Array {
   let state = seed;
   const uniform = (): number => {
     state = (state + 0x6d2b79f5) | 0;

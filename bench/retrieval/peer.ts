@@ -7,7 +7,7 @@ import type { RankedRow } from "@/gpu-workers/retrieval/indexes/ranked-row";
 import { ensurePeerPython } from "@/bench/peers/venv";
 
 /** What a search of the peer's found, as ours says it. */
-export function rankedRows({
+export function toRankedRows({
   rows,
   scores,
 }: {

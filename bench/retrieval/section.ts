@@ -22,11 +22,11 @@ export interface SectionResult {
 }
 
 /** Scratch of the bench: what a section has measured so far, so that an interrupted one goes on. */
-export const workFolder = (...parts: string[]): string =>
+export const getWorkFolder = (...parts: string[]): string =>
   join(ROOT, "bench", ".work", "retrieval", ...parts);
 
 /** What `compute` gives, kept in a file; found there again after an interruption. */
-export async function kept<T>(path: string, compute: () => Promise<T>): Promise<T> {
+export async function computeOnce<T>(path: string, compute: () => Promise<T>): Promise<T> {
   const text = await readFile(path, "utf8").catch(() => null);
   if (text !== null) return JSON.parse(text) as T;
   const value = await compute();
@@ -37,7 +37,7 @@ export async function kept<T>(path: string, compute: () => Promise<T>): Promise<
 }
 
 /** Empties a section's scratch where it was made from something else. */
-export async function scratchFor(folder: string, madeFrom: unknown): Promise<string> {
+export async function prepareScratch(folder: string, madeFrom: unknown): Promise<string> {
   const stamp = join(folder, "made-from.json");
   const wanted = JSON.stringify(madeFrom);
   if ((await readFile(stamp, "utf8").catch(() => "")) !== wanted) {

@@ -12,7 +12,7 @@ import { openRetriever } from "@/gpu-workers/retrieval/backends/open-retriever";
 import { RetrieveService } from "@/gpu-workers/retrieval/service/retrieve-service";
 import { buildBar, printTable } from "@/bench/lib";
 import { ensurePeerPython } from "@/bench/peers/venv";
-import { questionSets } from "./data";
+import { loadQuestionSets } from "./data";
 import type { Section, SectionResult } from "./section";
 import { findFreePort } from "@/lib/free-port.mjs";
 
@@ -42,13 +42,13 @@ interface Load {
 }
 
 async function run(): Promise<SectionResult> {
-  const { source, sets } = await questionSets();
+  const { source, sets } = await loadQuestionSets();
   const passages = sets
     .flatMap((set) =>
       set.passages.map((passage) => ({ ...passage, id: `${set.name}/${passage.id}` })),
     )
     .slice(0, PASSAGES);
-  const queries = distinct(sets.flatMap((set) => set.questions.map(({ text }) => text)));
+  const queries = collectDistinct(sets.flatMap((set) => set.questions.map(({ text }) => text)));
   // Encoded once: the folder stays between runs.
   const folder = join(ROOT, "bench", ".work", `served-${passages.length}`);
   await mkdir(folder, { recursive: true });
@@ -71,10 +71,10 @@ async function run(): Promise<SectionResult> {
     },
   });
   const service = await RetrieveService.start(retriever);
-  const peer = await startPeer(await faissFile(folder), corpus);
+  const peer = await startPeer(await findFaissFile(folder), corpus);
   try {
     const urls = { ours: service.url, peer: peer.url };
-    const same = await agreement(urls, queries.slice(0, 100));
+    const same = await measureAgreement(urls, queries.slice(0, 100));
     const loads: Record<keyof typeof urls, Record<number, Load>> = { ours: {}, peer: {} };
     for (const clients of CLIENTS) {
       const turns: Record<keyof typeof urls, Load[]> = { ours: [], peer: [] };
@@ -84,7 +84,8 @@ async function run(): Promise<SectionResult> {
           : (["peer", "ours"] as const))
           turns[name].push(await load(urls[name], clients, queries));
       }
-      for (const name of ["ours", "peer"] as const) loads[name][clients] = joined(turns[name]);
+      for (const name of ["ours", "peer"] as const)
+        loads[name][clients] = combineTurns(turns[name]);
     }
     const cells = (clients: number, one: Load | undefined): string[] => [
       String(clients),
@@ -130,7 +131,10 @@ async function run(): Promise<SectionResult> {
   }
 }
 
-/** Clients that each send the next query as soon as they are answered, for some seconds after a warm-up. Any failure ends the bench. */
+/**
+ * Clients that each send the next query as soon as they are answered, for some seconds after a warm-up. Any failure
+ * ends the bench.
+ */
 async function load(url: string, clients: number, queries: readonly string[]): Promise<Load> {
   const agent = new Agent({ keepAlive: true, maxSockets: clients });
   const times: number[] = [];
@@ -163,7 +167,7 @@ async function load(url: string, clients: number, queries: readonly string[]): P
 }
 
 /** The mean of the turns; the worse of their 99th percentiles. */
-function joined(turns: readonly Load[]): Load {
+function combineTurns(turns: readonly Load[]): Load {
   const mean = (of: (turn: Load) => number): number =>
     turns.reduce((sum, turn) => sum + of(turn), 0) / turns.length;
   return {
@@ -201,7 +205,7 @@ function post(agent: Agent, url: string, query: string): Promise<string> {
 }
 
 /** Share of queries whose first document is the same: both must do the same work. */
-async function agreement(
+async function measureAgreement(
   urls: { ours: string; peer: string },
   queries: readonly string[],
 ): Promise<number> {
@@ -239,7 +243,7 @@ async function startPeer(
 }
 
 /** The file of FAISS that our index is kept in: the peer reads the same vectors. */
-async function faissFile(folder: string): Promise<string> {
+async function findFaissFile(folder: string): Promise<string> {
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;
     const path = join(entry.parentPath, entry.name);
@@ -251,7 +255,7 @@ async function faissFile(folder: string): Promise<string> {
   throw new Error(`there is no FAISS index below ${folder}`);
 }
 
-function distinct(texts: readonly string[]): string[] {
+function collectDistinct(texts: readonly string[]): string[] {
   const unique = [...new Set(texts)];
   // A small set is made larger by what changes the text a little, so that no cache could help either side.
   return unique.length >= 2000

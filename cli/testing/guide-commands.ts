@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
-import { inRoot } from "@/lib/paths.mjs";
+import { resolveInRoot } from "@/lib/paths.mjs";
 
 export const readGuide = (name: string): string =>
-  readFileSync(inRoot("docs", "guides", name), "utf8");
+  readFileSync(resolveInRoot("docs", "guides", name), "utf8");
 
 /** The guide for users of upstream's code. */
 export const readUpstreamGuide = (name = "coming-from-upstream.md"): string => readGuide(name);

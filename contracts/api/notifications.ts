@@ -17,22 +17,25 @@ export const storedEventSchema = z.discriminatedUnion("kind", [
 ]);
 export type StoredEvent = z.infer<typeof storedEventSchema>;
 
-const url = z.url({ protocol: /^https?$/, error: "give an address with http:// or https://" });
-const secret = z.string().max(500).default("");
+const urlSchema = z.url({
+  protocol: /^https?$/,
+  error: "give an address with http:// or https://",
+});
+const secretSchema = z.string().max(500).default("");
 
 /** Where messages go, with the secrets that it takes. They are sealed once stored, and shown to nobody. */
 export const channelAddressSchema = z.discriminatedUnion("kind", [
   /** JSON is posted; with a secret it is signed: header x-s3-signature, HMAC-SHA256 of the body in hex. */
-  z.object({ kind: z.literal("webhook"), url, secret }),
-  z.object({ kind: z.literal("slack"), url }),
-  z.object({ kind: z.literal("feishu"), url, secret }),
-  z.object({ kind: z.literal("dingtalk"), url, secret }),
+  z.object({ kind: z.literal("webhook"), url: urlSchema, secret: secretSchema }),
+  z.object({ kind: z.literal("slack"), url: urlSchema }),
+  z.object({ kind: z.literal("feishu"), url: urlSchema, secret: secretSchema }),
+  z.object({ kind: z.literal("dingtalk"), url: urlSchema, secret: secretSchema }),
   z.object({
     kind: z.literal("email"),
     host: z.string().trim().min(1, "give the mail server"),
     port: z.int().min(1).max(65_535).default(587),
     user: z.string().max(200).default(""),
-    password: secret,
+    password: secretSchema,
     from: z.email(),
     to: z.email(),
   }),
@@ -43,7 +46,7 @@ export const createChannelRequestSchema = z.object({
   name: z.string().trim().min(1, "give it a name").max(120),
   events: z.array(notificationEventSchema).min(1, "choose what to be told of"),
   /** Origin of the pages as the browser sees it, for the links in messages. */
-  origin: url,
+  origin: urlSchema,
   address: channelAddressSchema,
 });
 

@@ -12,7 +12,7 @@ const poolNameSchema = z
   .regex(/^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/, "small letters, digits and dashes, at most 40");
 
 /** What ssh takes as a host: `host`, `user@host` or a name of its configuration; no option of ssh. */
-const sshHost = z
+const sshHostSchema = z
   .string()
   .trim()
   .max(200)
@@ -25,11 +25,11 @@ const hasNoSecret = (url: string): boolean => {
   return !username && !password && !search && !hash;
 };
 /** Also safe within a shell's words and a YAML text, as no other character is taken. */
-const address = z
+const addressSchema = z
   .url({ protocol: /^https?$/, error: "give an address with http:// or https://" })
   .regex(/^[\w.:/[\]~%-]*$/, "give the address alone; user and secret have fields of their own")
   .refine(hasNoSecret, "give the address alone; user and secret have fields of their own");
-const kubernetesName = z
+const kubernetesNameSchema = z
   .string()
   .trim()
   .max(200)
@@ -47,17 +47,17 @@ const defineOptions = <Options extends z.ZodRawShape>(options: Options) =>
 /** How the scheduler of a pool is reached. */
 export const poolTargetSchema = z.discriminatedUnion("kind", [
   /** By `sbatch`, `squeue` and `scancel` of this machine, or of a login node by ssh. */
-  defineOptions({ kind: z.literal("slurm"), host: sshHost.default("") }),
+  defineOptions({ kind: z.literal("slurm"), host: sshHostSchema.default("") }),
   /** By the Jobs REST API of a Ray head. */
-  defineOptions({ kind: z.literal("ray"), url: address }),
+  defineOptions({ kind: z.literal("ray"), url: addressSchema }),
   /** By a context of the kubeconfig of whoever started the server; empty: its current one. */
   defineOptions({
     kind: z.literal("kubernetes"),
-    context: kubernetesName.default(""),
-    namespace: kubernetesName.default("default").transform((name) => name || "default"),
+    context: kubernetesNameSchema.default(""),
+    namespace: kubernetesNameSchema.default("default").transform((name) => name || "default"),
   }),
   /** A machine that ssh reaches without a question. */
-  defineOptions({ kind: z.literal("ssh"), host: sshHost.min(1, "must not be empty") }),
+  defineOptions({ kind: z.literal("ssh"), host: sshHostSchema.min(1, "must not be empty") }),
   /** By the program `sky` of this machine. */
   defineOptions({ kind: z.literal("skypilot") }),
 ]);
@@ -86,7 +86,7 @@ const editablePool = {
   target: poolTargetSchema,
   template: z.string().min(1, "must not be empty").max(50_000),
   /** Address under which the workers reach this server. */
-  serverUrl: address,
+  serverUrl: addressSchema,
   offers: poolOffersSchema.prefault({}),
   /** Most workers at once. */
   quota: z.int().min(0).max(1_000).default(1),

@@ -17,7 +17,7 @@ import { chromium, type Browser, type BrowserContext } from "@playwright/test";
 import { LANGUAGE_COOKIE } from "@/app/_i18n/language";
 import { LANGUAGES, type Language } from "@/core/texts/languages";
 import { connect } from "@/cli/lib/client";
-import { inRoot } from "@/lib/paths.mjs";
+import { resolveInRoot } from "@/lib/paths.mjs";
 import { buildLaunchOptions } from "../support/browser";
 import { RECORDED_URL_VARIABLE } from "../support/product";
 import startRecordedProduct from "../support/recorded-product";
@@ -33,7 +33,7 @@ import {
 import { takePicture, type Picture } from "./picture";
 import { takeReadmePictures } from "./readme";
 
-const FOLDER = inRoot("test-results", "screenshots");
+const FOLDER = resolveInRoot("test-results", "screenshots");
 /** A phone, a laptop, a large screen. */
 const WIDTHS = [390, 1440, 1920];
 const THEMES = ["light", "dark"] as const;

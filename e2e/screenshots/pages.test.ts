@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
 import { expect, it } from "vitest";
-import { inRoot } from "@/lib/paths.mjs";
+import { resolveInRoot } from "@/lib/paths.mjs";
 import { buildAddress, PAGES, type PageName, type Shown } from "./pages";
 
 const SHOWN: Shown = {
@@ -21,7 +21,7 @@ it("takes a picture of every page of app/", () => {
   const paths = (Object.keys(PAGES) as PageName[]).map(
     (name) => new URL(buildAddress(name, SHOWN), "http://localhost").pathname,
   );
-  const pages = readdirSync(inRoot("app"), { recursive: true, encoding: "utf8" })
+  const pages = readdirSync(resolveInRoot("app"), { recursive: true, encoding: "utf8" })
     .filter((file) => /(^|[/\\])page\.tsx$/.test(file))
     .map((file) => file.replaceAll("\\", "/"));
   expect(pages.length).toBeGreaterThan(20);

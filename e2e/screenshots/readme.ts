@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { BrowserContext, Page } from "@playwright/test";
 import sharp from "sharp";
 import type { Language } from "@/core/texts/languages";
-import { inRoot } from "@/lib/paths.mjs";
+import { resolveInRoot } from "@/lib/paths.mjs";
 import type { Client } from "@/cli/lib/client";
 import { DEFAULT_TEMPLATES } from "@/core/pools/template";
 import { startFreshProduct } from "../support/fresh-product";
@@ -12,7 +12,7 @@ import { waitQuiet, watchRequests } from "./picture";
 
 /** The pictures of the READMEs and the guides, small enough to be kept with the sources. */
 
-const FOLDER = inRoot("docs", "images");
+const FOLDER = resolveInRoot("docs", "images");
 /** Pixels of a window by those of the picture. */
 const SCALE = 0.8;
 const WIDTH = 1440;

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { ATLAS_DIR, modelDir, PYTHON } from "@/lib/paths.mjs";
+import { ATLAS_DIR, getModelDir, PYTHON } from "@/lib/paths.mjs";
 import { findPreset } from "@/core/presets/run-presets";
 import { runConfigSchema, type RunConfigInput } from "@/contracts/run-config/run-config";
 
@@ -10,13 +10,16 @@ export const canTrain =
   process.platform === "linux" &&
   [
     PYTHON,
-    join(modelDir("smollm2-135m-instruct"), "config.json"),
-    join(modelDir("minilm"), "config.json"),
+    join(getModelDir("smollm2-135m-instruct"), "config.json"),
+    join(getModelDir("minilm"), "config.json"),
     join(ATLAS_DIR, "corpus.jsonl"),
   ].every((path) => existsSync(path));
 
-/** The default preset cut down to a cold start of two batches and two steps of PPO, each of which changes the weights of searcher and critic. */
-export function twoSteps(): ReturnType<typeof runConfigSchema.parse> {
+/**
+ * The default preset cut down to a cold start of two batches and two steps of PPO, each of which changes the weights of
+ * searcher and critic.
+ */
+export function buildTwoStepConfig(): ReturnType<typeof runConfigSchema.parse> {
   const preset = findPreset("atlas-smollm2-grpo")?.config as RunConfigInput & { kind: "train" };
   return runConfigSchema.parse({
     ...preset,

@@ -103,7 +103,9 @@ class Policy:
         loss = -(advantages * distribution.log_prob(actions)).mean()
         self.optimizer.zero_grad()
         loss.backward()
-        norm = float(self.logits.grad.norm())
+        gradient = self.logits.grad
+        assert gradient is not None
+        norm = float(gradient.norm())
         self.optimizer.step()
         metrics = {
             "critic/score/mean": float(rewards.mean()),

@@ -8,7 +8,7 @@ const START_MS = 300_000;
 
 type Launch = (config: RunConfig) => Promise<unknown>;
 
-const answers = (url: string, body: object): Promise<boolean> =>
+const isAnswering = (url: string, body: object): Promise<boolean> =>
   fetch(url, {
     method: "POST",
     headers: { "content-type": "application/json" },
@@ -18,18 +18,26 @@ const answers = (url: string, body: object): Promise<boolean> =>
     () => false,
   );
 
-/** Launches a service of BM25 over Atlas, and waits until it answers. @returns its address, as clients of /retrieve are given it */
+/**
+ * Launches a service of BM25 over Atlas, and waits until it answers.
+ *
+ * @returns its address, as clients of /retrieve are given it
+ */
 export async function serveRetriever(launch: Launch): Promise<string> {
   const port = await findFreePort();
   const url = `http://127.0.0.1:${port}/retrieve`;
   const config = { kind: "serve", name: "Atlas by BM25", corpus: "atlas", port };
   await launch(runConfigSchema.parse({ ...config, retriever: { kind: "bm25" } }));
   const body = { queries: ["capital city of Peru"], topk: 1 };
-  await waitUntil("the retriever answers", () => answers(url, body), START_MS);
+  await waitUntil("the retriever answers", () => isAnswering(url, body), START_MS);
   return url;
 }
 
-/** Launches a service of the default model, and waits until it answers. @returns its address, as clients of OpenAI's API are given it */
+/**
+ * Launches a service of the default model, and waits until it answers.
+ *
+ * @returns its address, as clients of OpenAI's API are given it
+ */
 export async function serveGenerator(launch: Launch): Promise<string> {
   const port = await findFreePort();
   const url = `http://127.0.0.1:${port}/v1`;
@@ -38,7 +46,7 @@ export async function serveGenerator(launch: Launch): Promise<string> {
   await launch(runConfigSchema.parse(config));
   // Its list of models is there before the model is loaded.
   const body = { model, messages: [{ role: "user", content: "Hello" }], max_tokens: 1 };
-  const ask = () => answers(`${url}/chat/completions`, body);
+  const ask = () => isAnswering(`${url}/chat/completions`, body);
   await waitUntil("the generator answers", ask, START_MS);
   return url;
 }

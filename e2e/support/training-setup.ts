@@ -8,7 +8,7 @@ import type { ClusterStatus } from "@/contracts/engine/cluster";
 import { ATLAS_DIR } from "@/lib/paths.mjs";
 import { importAtlas } from "@/server/features/question-sets/atlas";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
-import { RealWorker, twoSteps } from "./real-worker";
+import { RealWorker, buildTwoStepConfig } from "./real-worker";
 import { waitUntil } from "@/lib/testing/wait-until";
 
 export const RUN_LIMIT_MS = 480_000;
@@ -57,7 +57,7 @@ export class TrainingSetup {
   }
 
   launch(): Promise<string> {
-    return this.server.plane.runs.create(twoSteps(), { actor: "test", preset: null });
+    return this.server.plane.runs.create(buildTwoStepConfig(), { actor: "test", preset: null });
   }
 
   /** The checkpoint after `step` is stored, and the step after it is under way. */

@@ -5,7 +5,7 @@ import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { retrieverSchema } from "@/contracts/run-config/retriever";
 import type { AppError } from "@/contracts/errors";
-import { ATLAS_DIR, modelDir, PYTHON } from "@/lib/paths.mjs";
+import { ATLAS_DIR, getModelDir, PYTHON } from "@/lib/paths.mjs";
 import { createDefaultStarters } from "./default-services";
 import { AgentLog } from "./log";
 import { HeldServices, ServiceRegistry } from "./services";
@@ -13,7 +13,7 @@ import { waitUntil } from "@/lib/testing/wait-until";
 
 const installed =
   existsSync(PYTHON) &&
-  existsSync(join(modelDir("minilm"), "config.json")) &&
+  existsSync(join(getModelDir("minilm"), "config.json")) &&
   existsSync(join(ATLAS_DIR, "corpus.jsonl"));
 const signal = new AbortController().signal;
 
@@ -78,7 +78,7 @@ describe.skipIf(!installed)(
         await ending.acquireEngine(signal),
         await staying.acquireEngine(signal),
       ];
-      const body = { base: modelDir("smollm2-135m-instruct"), lora: null, seed: 0 };
+      const body = { base: getModelDir("smollm2-135m-instruct"), lora: null, seed: 0 };
       await first.value.createModel("ends", body);
       const model = await second.value.createModel("stays", body);
       ending.releaseAll();

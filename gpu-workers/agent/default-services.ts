@@ -1,5 +1,5 @@
 import { isCpuBuild } from "@/contracts/worker-protocol/vllm-devices";
-import { ATLAS_DIR, DATA_DIR, modelDir } from "@/lib/paths.mjs";
+import { ATLAS_DIR, DATA_DIR, getModelDir } from "@/lib/paths.mjs";
 import { EngineProcess, type EngineOptions } from "@/gpu-workers/llm/engine/process";
 import { openRetriever } from "@/gpu-workers/retrieval/backends/open-retriever";
 import { describeProgress, type Retriever } from "@/gpu-workers/retrieval/retriever";
@@ -55,7 +55,7 @@ export function createDefaultStarters(
         cluster,
         value: process.client,
         address: process.endpoint.url,
-        memoryMb: () => (pid === undefined ? Promise.resolve(null) : readResidentMb(pid)),
+        readMemoryMb: () => (pid === undefined ? Promise.resolve(null) : readResidentMb(pid)),
         stop: () => process.stop(),
         ended,
       };
@@ -82,7 +82,7 @@ export function createDefaultStarters(
       const { model, weights, dtype, memoryShare, placement } = demand;
       const launches = plan.map((devices) =>
         buildSamplerLaunch({
-          model: modelDir(model),
+          model: getModelDir(model),
           weights,
           dtype,
           memoryShare,
@@ -106,7 +106,7 @@ export function createDefaultStarters(
         onDetail,
       );
       const { url, secret } = process;
-      return { value: { url, secret, model, memoryMb: started.memoryMb }, ...started };
+      return { value: { url, secret, model, readMemoryMb: started.readMemoryMb }, ...started };
     },
   };
 }
@@ -117,9 +117,9 @@ async function startVllmProcess(
   signal: AbortSignal,
   onDetail: (detail: string) => void,
 ): Promise<
-  Omit<StartedService<unknown>, "value" | "memoryMb"> & {
+  Omit<StartedService<unknown>, "value" | "readMemoryMb"> & {
     process: VllmProcess;
-    memoryMb: () => Promise<number | null>;
+    readMemoryMb: () => Promise<number | null>;
   }
 > {
   let died: (reason: string) => void = () => undefined;
@@ -132,9 +132,9 @@ async function startVllmProcess(
       onDetail(line.slice(0, 200));
     },
   });
-  const memoryMb = (): Promise<number | null> =>
+  const readMemoryMb = (): Promise<number | null> =>
     process.group === null ? Promise.resolve(null) : readGroupResidentMb(process.group);
-  return { process, address: process.url, memoryMb, stop: () => process.stop(), ended };
+  return { process, address: process.url, readMemoryMb, stop: () => process.stop(), ended };
 }
 
 /**
@@ -170,8 +170,8 @@ async function startReplicas(
   return {
     value: started.map(({ process }) => new VllmClient(process)),
     address: started[0]!.address,
-    memoryMb: async () => {
-      const sizes = await Promise.all(started.map((replica) => replica.memoryMb()));
+    readMemoryMb: async () => {
+      const sizes = await Promise.all(started.map((replica) => replica.readMemoryMb()));
       return sizes.reduce<number | null>(
         (sum, size) => (sum === null || size === null ? null : sum + size),
         0,

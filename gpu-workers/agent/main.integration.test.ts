@@ -23,7 +23,7 @@ afterEach(async () => {
 });
 
 /** The worker as a person starts it. */
-function worker(
+function startWorker(
   token: string,
   ...args: string[]
 ): {
@@ -58,7 +58,7 @@ function worker(
 
 describe("npm run worker", () => {
   it("with a wrong token says where a right one comes from, without printing it, and exits with 2", async () => {
-    const { output, ended } = worker("surely-not-right");
+    const { output, ended } = startWorker("surely-not-right");
     expect(await ended).toBe(2);
     expect(output()).toContain("Create a new one on the Workers page");
     expect(output()).not.toContain("surely-not-right");
@@ -67,31 +67,31 @@ describe("npm run worker", () => {
   it("takes its token from a file too, but from no argument, where every user could read it", async () => {
     const file = join(folder, "token");
     await writeFile(file, `${TOKEN}\n`);
-    const attached = worker("", "--token-file", file);
+    const attached = startWorker("", "--token-file", file);
     await waitUntil("it is attached", () => server.attaches.length === 1, START_MS);
     attached.child.kill("SIGTERM");
     expect(await attached.ended).toBe(0);
-    const refused = worker("", "--token", TOKEN);
+    const refused = startWorker("", "--token", TOKEN);
     expect(await refused.ended).toBe(1);
     expect(refused.output()).toContain("unknown option '--token'");
   });
 
   it("with a setting that is none says which", async () => {
-    const { output, ended } = worker("", "--engine-slots", "many");
+    const { output, ended } = startWorker("", "--engine-slots", "many");
     expect(await ended).toBe(1);
     expect(output()).toContain("--engine-slots");
   });
 
   it("stops in order at SIGTERM, is the same worker when it starts again, and is refused twice at a time", async () => {
-    const first = worker(TOKEN, "--name", "box");
+    const first = startWorker(TOKEN, "--name", "box");
     await waitUntil("it is attached", () => server.attaches.length === 1, START_MS);
-    const second = worker(TOKEN, "--name", "box");
+    const second = startWorker(TOKEN, "--name", "box");
     expect(await second.ended).toBe(2);
     expect(second.output()).toContain(`already runs here as process ${first.child.pid}`);
 
     first.child.kill("SIGTERM");
     expect(await first.ended).toBe(0);
-    const third = worker(TOKEN, "--name", "box");
+    const third = startWorker(TOKEN, "--name", "box");
     await waitUntil("it is attached again", () => server.attaches.length === 2, START_MS);
     expect(server.attaches[1]?.workerId).toBe(server.attaches[0]?.workerId);
     expect(server.attaches[1]?.name).toBe("box");

@@ -28,21 +28,21 @@ interface CommandLine {
   allowCommands: boolean;
 }
 
-const count = (text: string): number => {
+const parseCount = (text: string): number => {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 0 || value > 64)
     throw new InvalidArgumentError("must be a whole number from 0 to 64.");
   return value;
 };
 
-const port = (text: string): number => {
+const parsePort = (text: string): number => {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 0 || value > 65_535)
     throw new InvalidArgumentError("must be a port from 0 (any) to 65535.");
   return value;
 };
 
-const address = (text: string): string => {
+const parseAddress = (text: string): string => {
   if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol))
     throw new InvalidArgumentError("must be the address of the page, e.g. http://127.0.0.1:3000.");
   return Object.assign(new URL(text), { search: "" }).toString();
@@ -78,7 +78,7 @@ const command = new Command("worker")
     new Option("--server <url>", "address of the dashboard")
       .env("S3_SERVER")
       .default("http://127.0.0.1:3000")
-      .argParser(address),
+      .argParser(parseAddress),
   )
   .addOption(
     new Option(
@@ -110,10 +110,12 @@ const command = new Command("worker")
   .addOption(
     new Option("--engine-slots <n>", "training and predict runs at a time")
       .default(1)
-      .argParser(count),
+      .argParser(parseCount),
   )
   .addOption(
-    new Option("--light-slots <n>", "index and serve runs at a time").default(4).argParser(count),
+    new Option("--light-slots <n>", "index and serve runs at a time")
+      .default(4)
+      .argParser(parseCount),
   )
   .addOption(
     new Option(
@@ -137,7 +139,7 @@ const command = new Command("worker")
       "GPUs that train one model together by Ray, at most (default: all of this machine, or of the cluster)",
     )
       .env("S3_ENGINE_DEVICES")
-      .argParser(count),
+      .argParser(parseCount),
   )
   .addOption(
     new Option(
@@ -171,7 +173,7 @@ const command = new Command("worker")
       "port of this machine's loopback on which trainers report their runs by MLflow; forwarded to the dashboard (default: none)",
     )
       .env("S3_MLFLOW_PORT")
-      .argParser(port),
+      .argParser(parsePort),
   )
   .addOption(
     new Option(

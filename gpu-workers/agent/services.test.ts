@@ -24,7 +24,7 @@ afterEach(async () => {
 });
 
 /** Engines that only live and die; nobody calls them. */
-function mortalEngines(): {
+function createMortalEngines(): {
   starters: ServiceStarters;
   engines: { die(reason: string): void; stopped: boolean }[];
 } {
@@ -53,7 +53,7 @@ function mortalEngines(): {
 }
 
 /** Finds one document, after the tester opens the gate. */
-function retrievers(): { starters: ServiceStarters; opened: string[]; closed: string[] } {
+function createRetrievers(): { starters: ServiceStarters; opened: string[]; closed: string[] } {
   const opened: string[] = [];
   const closed: string[] = [];
   return {
@@ -91,7 +91,7 @@ function retrievers(): { starters: ServiceStarters; opened: string[]; closed: st
 
 describe("an engine that dies under a run", () => {
   it("gives the run back with the reason, and the next attempt gets a new engine", async () => {
-    const { starters, engines } = mortalEngines();
+    const { starters, engines } = createMortalEngines();
     await agents.start(
       server.url,
       {
@@ -144,7 +144,7 @@ describe("an engine that dies under a run", () => {
   });
 
   it("is released with the run that forgot to, and stopped with the agent", async () => {
-    const { starters, engines } = mortalEngines();
+    const { starters, engines } = createMortalEngines();
     const agent = await agents.start(
       server.url,
       { train: async (context) => void (await context.services.acquireEngine(context.signal)) },
@@ -175,7 +175,7 @@ describe("tasks", () => {
   };
 
   it("answer a query with ranked documents and share the retriever", async () => {
-    const { starters, opened } = retrievers();
+    const { starters, opened } = createRetrievers();
     await agents.start(server.url, {}, { starters });
     await waitUntil("it is attached", () => server.attaches.length === 1);
     const ids = [ask("atlas"), ask("atlas")];
@@ -188,7 +188,7 @@ describe("tasks", () => {
   });
 
   it("give the reason where they cannot", async () => {
-    const { starters } = retrievers();
+    const { starters } = createRetrievers();
     await agents.start(server.url, {}, { starters });
     await waitUntil("it is attached", () => server.attaches.length === 1);
     const id = ask("missing");

@@ -44,7 +44,7 @@ function make(idleMs = 20): { service: SharedService<number>; lives: Life[] } {
               value: life.number,
               address: null,
               cluster: CLUSTER,
-              memoryMb: () => Promise.resolve(7),
+              readMemoryMb: () => Promise.resolve(7),
               ended,
               stop: () => Promise.resolve(void (life.stopped = true)),
             }),

@@ -11,7 +11,7 @@ export interface StartedService<T> {
   /** Where the ranks of an engine are, if it has several. */
   cluster?: ClusterStatus | null;
   /** Resident memory now, or null where nobody can say. */
-  memoryMb?(): Promise<number | null>;
+  readMemoryMb?(): Promise<number | null>;
   /** Ends it and resolves when nothing of it is left. */
   stop(): Promise<void>;
   /** Resolves with the reason when it ends without having been asked; stays open otherwise. */
@@ -94,7 +94,7 @@ export class SharedService<T> {
   }
 
   async buildReport(): Promise<ServiceReport> {
-    const memoryMb = (await this.current?.memoryMb?.().catch(() => null)) ?? null;
+    const memoryMb = (await this.current?.readMemoryMb?.().catch(() => null)) ?? null;
     return {
       key: this.definition.key,
       kind: this.definition.kind,

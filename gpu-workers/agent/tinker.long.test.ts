@@ -14,7 +14,7 @@ import { EngineProcess } from "@/gpu-workers/llm/engine/process";
 import { MemoryContext } from "@/gpu-workers/testing/memory-context";
 import { canTrainHere } from "@/gpu-workers/testing/small-training";
 import { findFreePort } from "@/lib/free-port.mjs";
-import { inRoot, modelDir, PYTHON, SKYRL_DIR } from "@/lib/paths.mjs";
+import { resolveInRoot, getModelDir, PYTHON, SKYRL_DIR } from "@/lib/paths.mjs";
 import { waitUntil } from "@/lib/testing/wait-until";
 import { findSkyrlProblem, skyrlStep, tinkerStep } from "@/scripts/setup/tinker.mjs";
 import { createDefaultStarters } from "./default-services";
@@ -58,10 +58,10 @@ describe.skipIf(problem !== null)("a real Tinker server", () => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "tinker-long-"));
     searcher = join(folder, "tiny-searcher");
-    const testing = inRoot("gpu-workers", "agent", "testing");
+    const testing = resolveInRoot("gpu-workers", "agent", "testing");
     await promisify(execFile)(PYTHON, [
       join(testing, "save_tiny_searcher.py"),
-      modelDir("smollm2-135m-instruct"),
+      getModelDir("smollm2-135m-instruct"),
       searcher,
     ]);
     const port = await findFreePort();

@@ -78,24 +78,24 @@ class EngineRunner:
         """
         body = {"base": str(self.folder), "lora": None, "seed": seed, **settings}
         self.call("create_model", model, **body)
-        trainable = self.trainable(model)
+        trainable = self.get_trainable(model)
         generator = torch.Generator().manual_seed(seed)
         noise = torch.randn(trainable.values.shape, generator=generator) * 0.02
         trainable.values = trainable.values + noise.to(trainable.values.device)
         trainable.mark_changed()
 
-    def trainable(self, model: str) -> Trainable:
-        return self.engine.model(model).require_trainable()
+    def get_trainable(self, model: str) -> Trainable:
+        return self.engine.get_model(model).require_trainable()
 
-    def gradient(self, model: str) -> torch.Tensor:
+    def get_gradient(self, model: str) -> torch.Tensor:
         """The accumulated gradient [size]."""
-        gradient = self.trainable(model).gradient
+        gradient = self.get_trainable(model).gradient
         assert gradient is not None
         return gradient.detach().float().cpu()
 
-    def values(self, model: str) -> torch.Tensor:
+    def get_values(self, model: str) -> torch.Tensor:
         """The trained values [size]."""
-        return self.trainable(model).values.detach().float().cpu()
+        return self.get_trainable(model).values.detach().float().cpu()
 
 
 def make_data(vocabulary: int, count: int, prompt: int, length: int) -> list[dict]:
@@ -134,7 +134,7 @@ def flatten_actions(rows: list[list[float]], data: list[dict]) -> torch.Tensor:
     return torch.tensor([number for number, weight in pairs if weight])
 
 
-def relative_error(a: torch.Tensor, b: torch.Tensor) -> float:
+def compute_relative_error(a: torch.Tensor, b: torch.Tensor) -> float:
     """Norm of the difference by the norm of `b`."""
     return float((a - b).norm() / b.norm().clamp_min(1e-12))
 
@@ -183,9 +183,9 @@ def run_training(running: EngineRunner, data: list[dict]) -> dict[str, torch.Ten
             config=config,
             data=data if loss == "value" else policy,
         )
-        found[f"gradient, {model}"] = running.gradient(model)
+        found[f"gradient, {model}"] = running.get_gradient(model)
         running.call("optim_step", model, learningRate=1e-3)
-        found[f"weights after a step, {model}"] = running.values(model)
+        found[f"weights after a step, {model}"] = running.get_values(model)
     return found
 
 
@@ -205,7 +205,7 @@ def check_agreement(folder: Path, kind: str, vocabulary: int) -> list[Check]:
     here = EngineRunner(folder, kind, "float32")
     found = run_training(here, data)
     for name, expected in reference.items():
-        difference = relative_error(found[name], expected)
+        difference = compute_relative_error(found[name], expected)
         tolerance = GRADIENT_TOLERANCE
         if name == "log-probabilities":
             difference = float((found[name] - expected).abs().max())
@@ -287,11 +287,11 @@ class RanksRunner(EngineRunner):
         self.reader.call("save_state", model, path=path)
         self.call("load_state", model, path=path)
 
-    def trainable(self, model: str) -> Trainable:
+    def get_trainable(self, model: str) -> Trainable:
         path = str(self.scratch / f"{model}-read")
         self.call("save_state", model, path=path)
         self.reader.call("load_state", model, path=path)
-        return self.reader.trainable(model)
+        return self.reader.get_trainable(model)
 
 
 def check_ranks(
@@ -305,7 +305,7 @@ def check_ranks(
         found = run_training(running, data)
         checks = []
         for name, expected in reference.items():
-            difference = relative_error(found[name], expected)
+            difference = compute_relative_error(found[name], expected)
             tolerance = GRADIENT_TOLERANCE
             if name == "log-probabilities":
                 difference = float((found[name] - expected).abs().max())
@@ -385,7 +385,7 @@ def measure(folder: Path, kind: str, vocabulary: int, group: int, context: int) 
     ]
     usage, seconds = {}, 0.0
     for _ in range(2):  # the first round loads kernels and grows pools, and does not count
-        running.engine.model("policy").clear_activations()
+        running.engine.get_model("policy").clear_activations()
         usage = running.call("sample", adapter=True, sequences=prompts)["usage"]
         started = time.perf_counter()
         running.call("forward_backward", loss="ppo", data=data)

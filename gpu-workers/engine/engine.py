@@ -34,7 +34,7 @@ from .sampling.guided_decoding import Tokenizer, encode_guided
 from .sampling.transformers_sampling import sample_library_rows
 from .training import forward_backward, saved_state
 from .training.forward_backward import AnyModel
-from .training.turns import lend_turns
+from .training.turns import allow_interleaved_sampling
 
 Check = Callable[[], None]
 
@@ -82,9 +82,9 @@ class EngineProtocol(Protocol):
 
     def run(self, kind: str, name: str, body: DialectModel, check: Check) -> dict: ...
 
-    def model(self, name: str) -> ServedModel: ...
+    def get_model(self, name: str) -> ServedModel: ...
 
-    def capabilities(self) -> dict: ...
+    def describe_capabilities(self) -> dict: ...
 
 
 class Engine:
@@ -116,9 +116,9 @@ class Engine:
             "load_state": self.load_state,
             "import_weights": self.import_weights,
             "export": self.export,
-            "weights_hash": self.weights_hash,
+            "weights_hash": self.hash_weights,
             "encode_guided": self.encode_guided,
-            "memory": self.memory,
+            "memory": self.read_memory,
         }
 
     def run(self, kind: str, name: str, body: DialectModel, check: Check) -> dict:
@@ -128,7 +128,7 @@ class Engine:
         """
         return self.handlers[kind](name, body, check)
 
-    def model(self, name: str) -> AnyModel:
+    def get_model(self, name: str) -> AnyModel:
         """Raises `not-found` where there is none of this name."""
         if name not in self.models:
             present = ", ".join(self.models) or "none"
@@ -153,7 +153,7 @@ class Engine:
                 f"There is already a model {name!r}: delete it first or choose another name.",
             )
         base = self.load_base(body)
-        other = self.model(body.beside) if body.beside else None
+        other = self.get_model(body.beside) if body.beside else None
         if isinstance(base, TransformersBase):
             model = TransformersModel(name, body, base, self.make_trainable)
         else:
@@ -175,13 +175,13 @@ class Engine:
         }
 
     def delete_model(self, name: str, body: dialect.EmptyBody, check: Check) -> dict:
-        self.model(name)
+        self.get_model(name)
         del self.models[name]
         empty_cache()
         return {}
 
     def sample(self, name: str, body: dialect.SampleBody, check: Check) -> dict:
-        model = self.model(name)
+        model = self.get_model(name)
         if isinstance(model, TransformersModel):
             rows = partial(sample_library_rows, model)
         else:
@@ -189,21 +189,25 @@ class Engine:
         return sampling.sample(model, body, check, rows)
 
     def end_sessions(self, name: str, body: dialect.EndSessionsBody, check: Check) -> dict:
-        self.model(name).end_sessions(body.sessions)
+        self.get_model(name).end_sessions(body.sessions)
         return {}
 
     def forward(self, name: str, body: dialect.ForwardBody, check: Check) -> dict:
-        model = self.model(name)
-        with lend_turns(model, self.models.values(), self.serve_waiting) as give_turn:
-            return forward_backward.forward(model, body, check, give_turn)
+        model = self.get_model(name)
+        with allow_interleaved_sampling(
+            model, self.models.values(), self.serve_waiting
+        ) as serve_waiting:
+            return forward_backward.forward(model, body, check, serve_waiting)
 
     def forward_backward(self, name: str, body: dialect.ForwardBackwardBody, check: Check) -> dict:
-        model = self.model(name)
-        with lend_turns(model, self.models.values(), self.serve_waiting) as give_turn:
-            return forward_backward.forward_backward(model, body, check, give_turn)
+        model = self.get_model(name)
+        with allow_interleaved_sampling(
+            model, self.models.values(), self.serve_waiting
+        ) as serve_waiting:
+            return forward_backward.forward_backward(model, body, check, serve_waiting)
 
     def optim_step(self, name: str, body: dialect.OptimStepBody, check: Check) -> dict:
-        model = self.model(name)
+        model = self.get_model(name)
         trainable = model.require_trainable()
         norm = trainable.optim_step(
             body.learningRate,
@@ -218,7 +222,7 @@ class Engine:
         return {"gradNorm": norm, "step": trainable.step}
 
     def snapshot(self, name: str, body: dialect.SnapshotBody, check: Check) -> dict:
-        trainable = self.model(name).require_trainable()
+        trainable = self.get_model(name).require_trainable()
         if body.name == "base":
             raise EngineError(
                 "invalid-input",
@@ -228,38 +232,38 @@ class Engine:
         return {}
 
     def save_state(self, name: str, body: dialect.PathBody, check: Check) -> dict:
-        model = self.model(name)
+        model = self.get_model(name)
         saved = saved_state.save_state(model.require_trainable(), model.spec, body.path)
         model.clear_activations()
         return saved
 
     def load_state(self, name: str, body: dialect.PathBody, check: Check) -> dict:
-        model = self.model(name)
+        model = self.get_model(name)
         loaded = saved_state.load_state(model.require_trainable(), model.spec, body.path)
         model.clear_activations()
         return loaded
 
     def import_weights(self, name: str, body: dialect.PathBody, check: Check) -> dict:
-        model = self.model(name)
+        model = self.get_model(name)
         model.require_trainable().load(huggingface.read_weights(model, Path(body.path)))
         model.clear_activations()
         return self._describe_weights(model)
 
     def export(self, name: str, body: dialect.ExportBody, check: Check) -> dict:
-        return huggingface.export_weights(self.model(name), Path(body.path), body.merged)
+        return huggingface.export_weights(self.get_model(name), Path(body.path), body.merged)
 
-    def weights_hash(self, name: str, body: dialect.EmptyBody, check: Check) -> dict:
-        return self._describe_weights(self.model(name))
+    def hash_weights(self, name: str, body: dialect.EmptyBody, check: Check) -> dict:
+        return self._describe_weights(self.get_model(name))
 
     def _describe_weights(self, model: AnyModel) -> dict:
         trainable = model.require_trainable()
         return {"hash": trainable.hash(), "step": trainable.step}
 
     def encode_guided(self, name: str, body: dialect.EncodeGuidedBody, check: Check) -> dict:
-        ids, forced = encode_guided(self.model(name).base.tokenizer, body.lark, body.text)
+        ids, forced = encode_guided(self.get_model(name).base.tokenizer, body.lark, body.text)
         return {"ids": ids, "forced": forced}
 
-    def memory(self, name: str, body: dialect.EmptyBody, check: Check) -> dict:
+    def read_memory(self, name: str, body: dialect.EmptyBody, check: Check) -> dict:
         caches = {id(c): c for m in self.models.values() for c in m.caches()}.values()
         return {
             "residentBytes": get_resident_bytes(),
@@ -270,7 +274,7 @@ class Engine:
             "peakDeviceBytes": get_peak_device_bytes(),
         }
 
-    def capabilities(self) -> dict:
+    def describe_capabilities(self) -> dict:
         """What this engine is and can, as `capabilitiesSchema` of the dialect."""
         packages = ("torch", "llguidance", "tokenizers", "safetensors", "fastapi")
         return {

@@ -32,7 +32,10 @@ const buildDocument = (id: string) => ({
   text: `text for ${id}`,
 });
 
-function played(stored: Record<string, string>, answersAs: ModelMethod["ownAnswerLabel"] = null) {
+function createMethod(
+  stored: Record<string, string>,
+  answersAs: ModelMethod["ownAnswerLabel"] = null,
+) {
   const asked: string[] = [];
   const book = new DocumentStore();
   const method: ModelMethod = {
@@ -80,7 +83,7 @@ const signal = new AbortController().signal;
 
 describe("equal episodes", () => {
   it("are taken over with their texts, in their places; the others are made", async () => {
-    const { equal, asked, book } = played({ b: "", d: "" });
+    const { equal, asked, book } = createMethod({ b: "", d: "" });
     const episodes = await equal.run(questions, signal);
     expect(episodes.map(({ questionId, steps }) => [questionId, steps[0]])).toEqual(
       ["a", "b", "c", "d"].map((id) => [
@@ -98,7 +101,7 @@ describe("equal episodes", () => {
 
   it("of a method that answers itself come with its own answer, or not at all", async () => {
     const answersAs = { model: "m", prompt: "cot/1" };
-    const { equal, asked } = played(
+    const { equal, asked } = createMethod(
       { a: computeOwnAnswerKey("key of a", answersAs), b: "a generator's" },
       answersAs,
     );

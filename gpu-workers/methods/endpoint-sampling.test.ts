@@ -19,7 +19,7 @@ let endpoint: ScriptedEndpoint | undefined;
 afterEach(() => endpoint?.close());
 
 /** An endpoint that refuses one parameter, in the words of OpenAI's API. */
-async function refusing(parameter: string | null): Promise<void> {
+async function startRefusingEndpoint(parameter: string | null): Promise<void> {
   endpoint = await ScriptedEndpoint.start(({ body }) =>
     parameter !== null && parameter in body
       ? {
@@ -74,14 +74,14 @@ describe("sampling at an endpoint", () => {
       { temperature: 0.7, top_p: 0.9, top_k: 20, repetition_penalty: 1.1 },
     ],
   ])("of %o is asked in the check as in the run: %o", async (settings, expected) => {
-    await refusing(null);
+    await startRefusingEndpoint(null);
     await probeOwnModel(buildConfig(settings), signal, {});
     await ask(settings);
     expect(listSampling()).toEqual([expected, expected]);
   });
 
   it("with a set top p of 1 makes other episodes than with the server's default", async () => {
-    await refusing(null);
+    await startRefusingEndpoint(null);
     const [left, set] = [await ask({ temperature: 0.7 }), await ask({ temperature: 0.7, topP: 1 })];
     expect(left.key).not.toBe(set.key);
   });
@@ -95,7 +95,7 @@ describe("sampling at an endpoint", () => {
       "repetition_penalty 1.1 (methodSettings.repetitionPenalty)",
     ],
   ])("that is set is never left out: a refused %s is an error", async (name, set, said) => {
-    await refusing(name);
+    await startRefusingEndpoint(name);
     const settings = { temperature: 0.7, ...set };
     // Before and after a run without the setting has met the server.
     for (const attempt of [1, 2]) {

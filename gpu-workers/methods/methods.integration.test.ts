@@ -4,7 +4,7 @@ import {
   buildConfig,
   describeOnSets,
   openServices,
-  ran,
+  runAndCheck,
   type RealSet,
 } from "./testing/methods-on-sets";
 
@@ -19,7 +19,7 @@ describe("every method on the embedded default", () => {
       // Greedy texts of a small model rarely end by themselves: as long as it takes for a query or an answer.
       const { methodSettings } = buildConfig(method, {});
       const maxTokens = Math.min(32, methodSettings.maxTokens ?? Infinity);
-      const records = await ran(
+      const records = await runAndCheck(
         buildConfig(method, { limit: 2, methodSettings: { ...methodSettings, maxTokens } }),
       );
       expect(records).toHaveLength(2);

@@ -3,8 +3,8 @@ import type { SampleSequence } from "@/contracts/engine/dialect";
 import { createEngineModel } from "@/gpu-workers/methods/method-model";
 import {
   createEnvironment,
-  scripted,
-  question,
+  createScriptedSearcher,
+  makeQuestion,
 } from "@/gpu-workers/searcher/testing/scripted-searcher";
 import { createS3Method } from "./s3";
 
@@ -19,10 +19,10 @@ describe("what s3 asks the worker's own engine for outside of training", () => {
     ["paper", { temperature: 0.7, topK: 20 }, { temperature: 0.7, topK: 20 }],
     ["paper", { repetitionPenalty: 1.1 }, { temperature: 0, repetitionPenalty: 1.1 }],
   ] as const)("%s with %o", async (protocol, settings, expected) => {
-    const { searcher, bodies } = scripted(() => ({ text: DONE }));
+    const { searcher, bodies } = createScriptedSearcher(() => ({ text: DONE }));
     const environment = createEnvironment({ protocol });
     const method = createS3Method(searcher, environment, 0, [], settings);
-    const asked = question(1).question as never;
+    const asked = makeQuestion(1).question as never;
     await method.run([asked], signal);
     const { temperature, topP, topK, repetitionPenalty } = bodies[0]!.sequences[0]!;
     expect({ temperature, topP, topK, repetitionPenalty }).toEqual({

@@ -32,8 +32,11 @@ const buildEpisode = (id: string): Episode => ({
   context: [{ id: `d-${id}`, hash: `d-${id}`, score: 1 }],
 });
 
-/** A server that has the episodes of all questions but `missing`, refuses the first `refusals` calls, and counts what it is asked. */
-function server(missing: readonly string[] = [], refusals = 0) {
+/**
+ * A server that has the episodes of all questions but `missing`, refuses the first `refusals` calls, and counts what it
+ * is asked.
+ */
+function createServer(missing: readonly string[] = [], refusals = 0) {
   const calls: string[][] = [];
   const readStoredEpisodes = (
     _run: string,
@@ -52,7 +55,7 @@ function server(missing: readonly string[] = [], refusals = 0) {
 
 describe("stored episodes", () => {
   it("come in the order of the questions with their texts, each asked for once, ahead of need", async () => {
-    const there = server();
+    const there = createServer();
     const book = new DocumentStore();
     const stored = new StoredEpisodes(there, RUN, book, questions);
     const seen: string[] = [];
@@ -71,7 +74,7 @@ describe("stored episodes", () => {
   });
 
   it("that are not there are named; those beside them are given", async () => {
-    const stored = new StoredEpisodes(server(["q3"]), RUN, new DocumentStore(), questions);
+    const stored = new StoredEpisodes(createServer(["q3"]), RUN, new DocumentStore(), questions);
     await expect(stored.getEpisodes(questions.slice(0, 5))).rejects.toThrow(
       /has stored no episode of question q3/,
     );
@@ -79,7 +82,7 @@ describe("stored episodes", () => {
   });
 
   it("are asked for again after a failure", async () => {
-    const there = server([], 2);
+    const there = createServer([], 2);
     const stored = new StoredEpisodes(there, RUN, new DocumentStore(), questions);
     await expect(stored.getEpisodes(questions.slice(0, 5))).rejects.toThrow(/connection is gone/);
     expect(

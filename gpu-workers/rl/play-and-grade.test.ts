@@ -10,7 +10,11 @@ import { gatherSearches } from "@/gpu-workers/retrieval/service/coalescer";
 import { Stopwatch, type StepPhase } from "@/gpu-workers/runtime/stopwatch";
 import { runEpisodes } from "@/gpu-workers/searcher/episode";
 import { EpisodeGrader } from "@/gpu-workers/searcher/episode-grader";
-import { document, sampling, scripted } from "@/gpu-workers/searcher/testing/scripted-searcher";
+import {
+  makeDocument,
+  sampling,
+  createScriptedSearcher,
+} from "@/gpu-workers/searcher/testing/scripted-searcher";
 import { playAndGrade } from "./play-and-grade";
 
 const never = new AbortController().signal;
@@ -50,14 +54,14 @@ function setUp(batchesItself: boolean, failure?: AppError) {
           });
         });
       return queries.map((query) =>
-        Array.from({ length: k }, (_, i) => document(Number(query) + i)),
+        Array.from({ length: k }, (_, i) => makeDocument(Number(query) + i)),
       );
     },
     getDocuments: () => Promise.resolve([]),
     describe: () => ({ kind: "dense", key: "test", title: "test", documents: null }),
     close: () => Promise.resolve(),
   });
-  const { searcher, ended } = scripted((_, turn) => ({ text: TEXTS[turn]! }));
+  const { searcher, ended } = createScriptedSearcher((_, turn) => ({ text: TEXTS[turn]! }));
   const sample = searcher.model.sample.bind(searcher.model);
   searcher.model.sample = (body, options) => {
     events.push(`sample ${body.sequences.length}`);

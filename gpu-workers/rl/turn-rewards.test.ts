@@ -83,7 +83,7 @@ function buildEpisode(questionId: string, selections: string[][], accuracy: numb
 }
 
 /** Right where the documents hold b1; records what it is asked. */
-function recordingGrader() {
+function createRecordingGrader() {
   const asked: string[][] = [];
   return {
     asked,
@@ -99,7 +99,7 @@ const signal = new AbortController().signal;
 
 describe("the generator's answers after turns", () => {
   it("are asked once for equal documents of a question, and never for the episode's own", async () => {
-    const grader = recordingGrader();
+    const grader = createRecordingGrader();
     const graded = [
       // The second turn adds nothing, the third b2: the answer after turn 1 is that after turn 0.
       buildEpisode("q", [["a0"], [], ["b2"]], 0),
@@ -117,7 +117,7 @@ describe("the generator's answers after turns", () => {
   });
 
   it("take none where every episode has one turn", async () => {
-    const grader = recordingGrader();
+    const grader = createRecordingGrader();
     const { rewards, answers } = await rewardTurns(
       grader,
       [buildEpisode("q", [["a0"]], 1)],

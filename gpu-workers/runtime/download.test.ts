@@ -44,7 +44,7 @@ const get = (overrides: Partial<DownloadOptions> = {}): Promise<string> =>
   });
 
 /** Serves `body` with an entity tag and ranges; `breakAfter` cuts the connection after so many bytes of an answer. */
-function ranged(body: Buffer, breakAfter: () => number | null = () => null, etag = '"one"') {
+function serveRanges(body: Buffer, breakAfter: () => number | null = () => null, etag = '"one"') {
   return (request: IncomingMessage, response: ServerResponse): void => {
     const range = /^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1];
     const start = range !== undefined && request.headers["if-range"] === etag ? Number(range) : 0;
@@ -63,7 +63,7 @@ function ranged(body: Buffer, breakAfter: () => number | null = () => null, etag
 describe("a download", { timeout: 30_000 }, () => {
   it("goes on where it broke off, as often as it must", async () => {
     let breaks = 3;
-    handle = ranged(content, () => (breaks-- > 0 ? 50_000 : null));
+    handle = serveRanges(content, () => (breaks-- > 0 ? 50_000 : null));
     expect(await get()).toBe(sha256);
     expect(await readFile(join(folder, "file"))).toEqual(content);
     expect(asked.length).toBe(4);
@@ -75,15 +75,15 @@ describe("a download", { timeout: 30_000 }, () => {
   });
 
   it("begins anew where the file is another by then", async () => {
-    handle = ranged(Buffer.alloc(300_000, "x"), () => 50_000);
+    handle = serveRanges(Buffer.alloc(300_000, "x"), () => 50_000);
     await expect(get({ pausesMs: [] })).rejects.toThrow("breaks off again and again");
-    handle = ranged(content, () => null, '"two"');
+    handle = serveRanges(content, () => null, '"two"');
     expect(await get()).toBe(sha256);
     expect(await readFile(join(folder, "file"))).toEqual(content);
   });
 
   it("refuses a file of another checksum, and keeps nothing of it", async () => {
-    handle = ranged(Buffer.from("other"));
+    handle = serveRanges(Buffer.from("other"));
     await expect(get()).rejects.toMatchObject({
       code: "invalid-input",
       message: expect.stringContaining(`not ${sha256}`) as string,
@@ -94,10 +94,10 @@ describe("a download", { timeout: 30_000 }, () => {
 
   it("deletes a finished file of another checksum and fetches it again", async () => {
     await writeFile(join(folder, "file"), "spoilt since");
-    handle = ranged(content);
+    handle = serveRanges(content);
     expect(await get()).toBe(sha256);
     expect(await readFile(join(folder, "file"))).toEqual(content);
-    handle = ranged(Buffer.from("other"));
+    handle = serveRanges(Buffer.from("other"));
     await writeFile(join(folder, "file"), "spoilt since");
     await expect(get()).rejects.toThrow(`not ${sha256}. It was deleted.`);
     await expect(stat(join(folder, "file"))).rejects.toThrow();
@@ -143,7 +143,7 @@ describe("sources", () => {
 
   it("of an address are downloaded, checked and imported", async () => {
     const body = Buffer.from('{"id":"a","text":"from afar"}\n');
-    handle = ranged(body);
+    handle = serveRanges(body);
     const source = corpusSourceSchema.parse({
       kind: "url",
       url: `${url}/sets/far.jsonl?download=true`,
@@ -190,7 +190,7 @@ describe("sources", () => {
       if (path.startsWith("/api/datasets/PeterJinGo/wiki-18-e5-index/"))
         return json([entry("part_ab", parts.part_ab ?? file)], `<${url}/api/page2>; rel="next"`);
       const name = path.split("/").at(-1) ?? "";
-      ranged(parts[name] ?? file)(request, response);
+      serveRanges(parts[name] ?? file)(request, response);
     };
     process.env.HF_ENDPOINT = url;
     try {
@@ -232,7 +232,7 @@ describe("sources", () => {
           ),
         );
       const [, part, name] = /MedRAG\/(\w+)\/resolve\/main\/chunk\/(\w+)/.exec(path) ?? [];
-      ranged(Buffer.from(`${part} ${name}`))(request, response);
+      serveRanges(Buffer.from(`${part} ${name}`))(request, response);
     };
     process.env.HF_ENDPOINT = url;
     try {

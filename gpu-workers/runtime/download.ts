@@ -9,7 +9,7 @@ import { readFileSize } from "@/lib/files";
 import { hashFile, hashGitBlob } from "@/lib/hash";
 import { parseJsonOrNull } from "@/lib/json";
 import { retry } from "@/lib/retry";
-import { guardedFetch } from "./guarded-fetch";
+import { fetchGuarded } from "./guarded-fetch";
 
 export interface DownloadOptions {
   url: string;
@@ -111,7 +111,7 @@ export async function downloadBeginning(
 ): Promise<void> {
   const timeout = AbortSignal.timeout(silenceMs);
   try {
-    const response = await guardedFetch(
+    const response = await fetchGuarded(
       url,
       { signal: AbortSignal.any([signal, timeout]) },
       { "accept-encoding": "identity", range: `bytes=0-${bytes - 1}` },
@@ -158,7 +158,7 @@ async function transfer(
   };
   try {
     const resume = start > 0 && tag !== "";
-    const response = await guardedFetch(
+    const response = await fetchGuarded(
       url,
       { headers, signal: AbortSignal.any([signal, silence.signal]) },
       {
@@ -213,7 +213,7 @@ async function transfer(
 
 /** What another try would not change is an AppError; the rest may pass. */
 async function buildRefusal(
-  response: Awaited<ReturnType<typeof guardedFetch>>,
+  response: Awaited<ReturnType<typeof fetchGuarded>>,
   url: string,
   byHand: string,
 ): Promise<Error> {

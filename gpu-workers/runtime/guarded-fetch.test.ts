@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import dns from "node:dns";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { listenLocally } from "@/lib/testing/listen-locally";
-import { guardedFetch } from "./guarded-fetch";
+import { fetchGuarded } from "./guarded-fetch";
 
 const closing: (() => void)[] = [];
 afterEach(() => {
@@ -36,7 +36,7 @@ describe("an address that is fetched", () => {
       request.url === "/b" ? response.end("here") : redirectTo("/b")(request, response),
     );
     for (const host of ["127.0.0.1", "localhost"]) {
-      const response = await guardedFetch(`http://${host}:${server.port}/a`, {
+      const response = await fetchGuarded(`http://${host}:${server.port}/a`, {
         headers: { authorization: "Bearer x" },
       });
       expect(await response.text()).toBe("here");
@@ -51,14 +51,14 @@ describe("an address that is fetched", () => {
     async (host) => {
       const inner = await secret();
       const server = await serve(redirectTo(`http://${host}:${inner.port}/secret`));
-      await expect(guardedFetch(server.url, {})).rejects.toMatchObject({ code: "unauthorized" });
+      await expect(fetchGuarded(server.url, {})).rejects.toMatchObject({ code: "unauthorized" });
       const chain = await serve((request, response) =>
         redirectTo(request.url === "/" ? "/next" : `http://${host}:${inner.port}/`)(
           request,
           response,
         ),
       );
-      await expect(guardedFetch(chain.url, {})).rejects.toMatchObject({ code: "unauthorized" });
+      await expect(fetchGuarded(chain.url, {})).rejects.toMatchObject({ code: "unauthorized" });
       expect(inner.requests).toEqual([]);
     },
   );
@@ -70,7 +70,7 @@ describe("an address that is fetched", () => {
     "http://[fd00::1]/",
   ])("is not followed into this machine's network: %s", async (location) => {
     const server = await serve(redirectTo(location));
-    await expect(guardedFetch(server.url, {})).rejects.toMatchObject({ code: "unauthorized" });
+    await expect(fetchGuarded(server.url, {})).rejects.toMatchObject({ code: "unauthorized" });
   });
 
   it("is judged by what its name means when it is connected to", async () => {
@@ -81,8 +81,8 @@ describe("an address that is fetched", () => {
       _options: object,
       done: (error: null, found: dns.LookupAddress[]) => void,
     ) => done(null, [{ address: "127.0.0.1", family: 4 }])) as unknown as typeof dns.lookup);
-    await expect(guardedFetch(server.url, {})).rejects.toMatchObject({ code: "unauthorized" });
-    await expect(guardedFetch(`http://rebound.example:${inner.port}/`, {})).rejects.toMatchObject({
+    await expect(fetchGuarded(server.url, {})).rejects.toMatchObject({ code: "unauthorized" });
+    await expect(fetchGuarded(`http://rebound.example:${inner.port}/`, {})).rejects.toMatchObject({
       code: "unauthorized",
     });
     expect(inner.requests).toEqual([]);
@@ -90,9 +90,9 @@ describe("an address that is fetched", () => {
 
   it("is not followed to files, nor for ever", async () => {
     const file = await serve(redirectTo("file:///etc/passwd"));
-    await expect(guardedFetch(file.url, {})).rejects.toMatchObject({ code: "unauthorized" });
+    await expect(fetchGuarded(file.url, {})).rejects.toMatchObject({ code: "unauthorized" });
     const loop = await serve(redirectTo("/again"));
-    await expect(guardedFetch(loop.url, {})).rejects.toMatchObject({ code: "invalid-input" });
+    await expect(fetchGuarded(loop.url, {})).rejects.toMatchObject({ code: "invalid-input" });
     expect(loop.requests).toHaveLength(11);
   });
 });

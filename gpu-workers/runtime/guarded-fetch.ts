@@ -32,12 +32,12 @@ const redirectedAgent = createAgent(PRIVATE_NETWORKS);
 /**
  * As `fetch`, with redirections followed, but none that leads to services of this machine or its network: what is
  * fetched is chosen by whoever launches a run, and where it redirects by whoever runs that server. The address that was
- * given may itself be of the network, or by number or as localhost of the machine, and redirect within its own origin. Headers of the request go to
- * that origin alone.
+ * given may itself be of the network, or by number or as localhost of the machine, and redirect within its own origin.
+ * Headers of the request go to that origin alone.
  *
  * @throws AppError "unauthorized" for a redirection that is refused, "invalid-input" for more than ten
  */
-export async function guardedFetch(
+export async function fetchGuarded(
   url: string,
   init: Omit<RequestInit, "headers" | "redirect" | "dispatcher"> & {
     headers?: Record<string, string>;

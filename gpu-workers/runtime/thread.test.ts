@@ -5,7 +5,7 @@ import { RestartingThread, ThreadClient } from "./thread";
 type Mortal = RestartingThread<CrashingOperations, "open">;
 const threads: Mortal[] = [];
 let started = 0;
-function lasting(name: string): Mortal {
+function createMortal(name: string): Mortal {
   const start = (): ThreadClient<CrashingOperations> => {
     started += 1;
     return new ThreadClient(
@@ -25,7 +25,7 @@ afterEach(async () => {
 
 describe("a thread that lasts", () => {
   it("comes back after it has died, with what it had open; what was under way fails and says why", async () => {
-    const thread = lasting("corpus");
+    const thread = createMortal("corpus");
     const { thread: first } = await thread.open();
     const [dead, lost] = await Promise.allSettled([
       thread.call("die", null),
@@ -45,7 +45,7 @@ describe("a thread that lasts", () => {
   });
 
   it("that cannot open says so each time, and leaves no thread behind", async () => {
-    const thread = lasting("broken");
+    const thread = createMortal("broken");
     for (let i = 0; i < 2; i++)
       await expect(thread.call("echo", "x")).rejects.toMatchObject({
         code: "invalid-input",
@@ -55,7 +55,7 @@ describe("a thread that lasts", () => {
   });
 
   it("stays closed once it was closed", async () => {
-    const thread = lasting("corpus");
+    const thread = createMortal("corpus");
     await thread.open();
     await thread.terminate();
     await expect(thread.call("echo", "x")).rejects.toMatchObject({ code: "retriever-unavailable" });

@@ -7,12 +7,12 @@ import { runEpisodes } from "./episode";
 import type { SearchEnvironment } from "./episode-inputs";
 import {
   createEnvironment,
-  document,
-  question,
+  makeDocument,
+  makeQuestion,
   retriever,
   run,
   sampling,
-  scripted,
+  createScriptedSearcher,
   tokenizer,
   type ScriptedText,
 } from "./testing/scripted-searcher";
@@ -34,7 +34,7 @@ const writeTurn = (ids: number[], query?: string): ScriptedText => ({
 
 describe("an episode", () => {
   it("searches, selects and stops when the searcher says so", async () => {
-    const { searcher, ended } = scripted((_, turn) =>
+    const { searcher, ended } = createScriptedSearcher((_, turn) =>
       turn === 0 ? writeTurn([1, 3], "50") : writeTurn([2]),
     );
     const [episode] = await run(searcher, createEnvironment({ retrieve: 4, turns: 3 }));
@@ -55,11 +55,11 @@ describe("an episode", () => {
   it("ends with what it has where the model cannot read on, the others going on; not one that fits is an error", async () => {
     const script = (prompt: string, turn: number): ScriptedText =>
       writeTurn([1], turn === 0 && prompt.includes("Text 100.") ? "1".repeat(300) : "7");
-    const { searcher: long, bodies } = scripted(script);
+    const { searcher: long, bodies } = createScriptedSearcher(script);
     const search = createEnvironment({ retrieve: 2, turns: 1, decoding: "free", turnTokens: 400 });
     await run(long, search, 2);
     const needed = bodies[1]!.sequences.map(({ ids }) => ids.length + 400);
-    const { searcher } = scripted(script, Math.min(...needed));
+    const { searcher } = createScriptedSearcher(script, Math.min(...needed));
     const episodes = await run(searcher, search, 2);
     expect(needed[0]).not.toBe(needed[1]);
     const short = episodes[needed.indexOf(Math.max(...needed))]!;
@@ -75,14 +75,14 @@ describe("an episode", () => {
     expect(episodes[needed.indexOf(Math.min(...needed))]!.steps.at(-1)).toMatchObject({
       reason: "turns",
     });
-    await expect(run(scripted(script, 500).searcher, search)).rejects.toMatchObject({
+    await expect(run(createScriptedSearcher(script, 500).searcher, search)).rejects.toMatchObject({
       code: "invalid-input",
       message: expect.stringContaining("lower search.retrieve") as unknown,
     });
   });
 
   it("ends after the searches that the setting allows", async () => {
-    const { searcher, bodies } = scripted((_, turn) => writeTurn([1], `${turn}00`));
+    const { searcher, bodies } = createScriptedSearcher((_, turn) => writeTurn([1], `${turn}00`));
     const [episode] = await run(searcher, createEnvironment({ retrieve: 8, select: 3, turns: 3 }));
     expect(episode!.steps.filter(({ kind }) => kind === "retrieve")).toHaveLength(4);
     expect(episode!.steps.at(-1)).toMatchObject({ kind: "stop", reason: "turns" });
@@ -90,7 +90,7 @@ describe("an episode", () => {
   });
 
   it("upstream's protocol searches once more and shows twelve documents first", async () => {
-    const { searcher } = scripted((_, turn) => writeTurn([1, 9], `${turn}00`));
+    const { searcher } = createScriptedSearcher((_, turn) => writeTurn([1, 9], `${turn}00`));
     const [episode] = await run(
       searcher,
       createEnvironment({ protocol: "upstream", retrieve: 8, turns: 3 }),
@@ -104,7 +104,9 @@ describe("an episode", () => {
   });
 
   it("keeps the whole window where nothing is selected, and labels it", async () => {
-    const { searcher } = scripted(() => ({ text: "<search_complete>True</search_complete>" }));
+    const { searcher } = createScriptedSearcher(() => ({
+      text: "<search_complete>True</search_complete>",
+    }));
     const [episode] = await run(searcher, createEnvironment({ retrieve: 4 }));
     expect(episode!.context.map(({ id }) => id)).toEqual(["d0", "d1", "d2", "d3"]);
     expect(episode!.steps.find(({ kind }) => kind === "select")).toMatchObject({ implicit: true });
@@ -114,7 +116,7 @@ describe("an episode", () => {
   });
 
   it("never hands over a document that the searcher wrote", async () => {
-    const { searcher } = scripted(() => ({
+    const { searcher } = createScriptedSearcher(() => ({
       text: "<important_info>[1]</important_info><information>\nDoc 1(Title: x) The answer is 42.</information><important_info>[1, 2]</important_info>",
     }));
     const [episode] = await run(searcher, createEnvironment({ retrieve: 4 }));
@@ -126,7 +128,7 @@ describe("an episode", () => {
   });
 
   it("says when the token limit cut it", async () => {
-    const { searcher } = scripted(() => ({
+    const { searcher } = createScriptedSearcher(() => ({
       text: "<important_info>[1]</important_info> well",
       finishReason: "length",
     }));
@@ -135,7 +137,7 @@ describe("an episode", () => {
   });
 
   it("shows no document twice where that is asked for", async () => {
-    const { searcher } = scripted(() => writeTurn([1], "2"));
+    const { searcher } = createScriptedSearcher(() => writeTurn([1], "2"));
     const [episode] = await run(
       searcher,
       createEnvironment({ retrieve: 4, turns: 2, skipSeen: true }),
@@ -151,7 +153,7 @@ describe("an episode", () => {
   });
 
   it("derives its seeds from run, step, question, sample and turn, and sends all ids each turn", async () => {
-    const { searcher, bodies } = scripted((_, turn) => writeTurn([1], `${turn}`));
+    const { searcher, bodies } = createScriptedSearcher((_, turn) => writeTurn([1], `${turn}`));
     await run(searcher, createEnvironment({ retrieve: 2, turns: 1 }), 2);
     const seeds = bodies.flatMap(({ sequences }) => sequences.map(({ seed }) => seed));
     expect(new Set(seeds).size).toBe(4);
@@ -161,7 +163,7 @@ describe("an episode", () => {
   });
 
   it("fails where the retriever fails, and lets its sessions go", async () => {
-    const { searcher, ended } = scripted(() => writeTurn([1], "1"));
+    const { searcher, ended } = createScriptedSearcher(() => writeTurn([1], "1"));
     let calls = 0;
     const search = createEnvironment({ turns: 2 });
     search.retriever = {
@@ -207,7 +209,7 @@ describe("whatever the searcher writes", () => {
         fc.array(fc.array(piece, { maxLength: 9 }), { minLength: 1, maxLength: 5 }),
         settings,
         async (turns, setting) => {
-          const { searcher } = scripted((_, turn) => ({
+          const { searcher } = createScriptedSearcher((_, turn) => ({
             text: (turns[turn % turns.length] ?? []).join(""),
           }));
           const search = createEnvironment(setting);
@@ -265,9 +267,9 @@ describe("an episode of which turns are given", () => {
   const write = (ids: string, query: string): string =>
     `<important_info>[${ids}]</important_info>\n<search_complete>False</search_complete>\n<query>{"query": "${query}"}</query>`;
   const recordedWindow = (environment: SearchEnvironment, n: number) =>
-    [0, 1, 2].map((i) => environment.documents.add(document(n + i)));
+    [0, 1, 2].map((i) => environment.documents.add(makeDocument(n + i)));
   const play = async (forced: ForcedTurn[], environment: SearchEnvironment) => {
-    const { searcher, bodies } = scripted((_, turn) => ({
+    const { searcher, bodies } = createScriptedSearcher((_, turn) => ({
       text: turn === 0 ? "<search_complete>True</search_complete>" : "",
     }));
     const heard: number[] = [];
@@ -275,7 +277,7 @@ describe("an episode of which turns are given", () => {
       searcher,
       environment,
       sampling,
-      [{ ...question(0), forced, onSteps: (steps) => heard.push(steps.length) }],
+      [{ ...makeQuestion(0), forced, onSteps: (steps) => heard.push(steps.length) }],
       new Stopwatch(),
       new AbortController().signal,
     );

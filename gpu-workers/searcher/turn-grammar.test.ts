@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { renderTurnGrammar } from "./turn-grammar";
 
 /** All texts of a grammar whose alternatives are strings and rules without recursion; `query` is left as a name. */
-function texts(grammar: string): string[] {
+function listTexts(grammar: string): string[] {
   const rules = new Map(
     grammar
       .trim()
@@ -37,7 +37,7 @@ function texts(grammar: string): string[] {
 
 describe("the grammar of a turn", () => {
   it("allows every ascending selection up to the limit, once", () => {
-    const selections = texts(
+    const selections = listTexts(
       renderTurnGrammar({ window: 4, select: 2, queryTokens: 8, last: true }),
     );
     expect([...selections].sort()).toEqual(
@@ -49,7 +49,7 @@ describe("the grammar of a turn", () => {
 
   it("ends with a stop decision or a query, except in the last turn", () => {
     expect(
-      new Set(texts(renderTurnGrammar({ window: 1, select: 3, queryTokens: 8, last: false }))),
+      new Set(listTexts(renderTurnGrammar({ window: 1, select: 3, queryTokens: 8, last: false }))),
     ).toEqual(
       new Set(
         ["[]", "[1]"].flatMap((ids) => [
@@ -67,9 +67,9 @@ describe("the grammar of a turn", () => {
   });
 
   it("knows an empty window", () => {
-    expect(texts(renderTurnGrammar({ window: 0, select: 3, queryTokens: 8, last: true }))).toEqual([
-      "<important_info>[]</important_info>",
-    ]);
+    expect(
+      listTexts(renderTurnGrammar({ window: 0, select: 3, queryTokens: 8, last: true })),
+    ).toEqual(["<important_info>[]</important_info>"]);
   });
 
   it("grows with window x select, not with the number of subsets", () => {

@@ -163,12 +163,12 @@ export function listUpstreamContext(
     for (const piece of pieces[i]!) {
       const key = toKey(piece);
       if (!known.has(key))
-        known.set(key, isWhole(document, piece) ? document : alter(document, piece));
+        known.set(key, isWhole(document, piece) ? document : replaceContent(document, piece));
     }
   let written = 0;
   return extractUpstreamDocuments(conversation).map((piece) => {
     const source = known.get(toKey(piece)) ?? shown.find((_, i) => isCut(pieces[i]![0], piece));
-    if (source) return known.has(toKey(piece)) ? source : alter(source, piece);
+    if (source) return known.has(toKey(piece)) ? source : replaceContent(source, piece);
     written += 1;
     return {
       id: `written-by-searcher-${written}`,
@@ -182,7 +182,7 @@ export function listUpstreamContext(
 const toKey = ({ title, text }: Titled): string => JSON.stringify([title, text]);
 const pick = ({ title, text }: Titled): Titled => ({ title, text });
 
-const alter = (document: ContextDocument, piece: Titled): ContextDocument => ({
+const replaceContent = (document: ContextDocument, piece: Titled): ContextDocument => ({
   ...document,
   ...pick(piece),
   hash: hashDocument(piece),
@@ -196,7 +196,10 @@ const isWhole = ({ title, text }: Titled, piece: Titled): boolean =>
 /** Characters by which a document is known of which only a part was read. */
 const KNOWN_BY = 40;
 
-/** What a window that was cut runs on into: the searcher's turn. A token that was cut within a character leaves a sign for it. */
+/**
+ * What a window that was cut runs on into: the searcher's turn. A token that was cut within a character leaves a sign
+ * for it.
+ */
 const TURN = /^\uFFFD*\s*<(?:important_info|search_complete|query|think|\||information)/;
 
 /** Whether a piece is the beginning of a document, or a few of its words and what stands behind the cut. */

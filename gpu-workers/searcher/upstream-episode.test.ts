@@ -8,11 +8,11 @@ import { runEpisodes } from "./episode";
 import { UPSTREAM_RETRY } from "./prompt";
 import {
   createEnvironment,
-  question,
+  makeQuestion,
   retriever,
   run,
   sampling,
-  scripted,
+  createScriptedSearcher,
   tokenizer,
 } from "./testing/scripted-searcher";
 import { buildTrainingSequence } from "./training-sequence";
@@ -24,7 +24,9 @@ const upstream = (settings: Partial<SearchConfig> = {}) =>
 const listKinds = (steps: readonly EpisodeStep[]): string[] =>
   steps.map(({ kind, turn }) => `${kind}${turn}`);
 const writes = (...texts: string[]) =>
-  scripted((_, generation) => ({ text: texts[generation] ?? texts[texts.length - 1]! }));
+  createScriptedSearcher((_, generation) => ({
+    text: texts[generation] ?? texts[texts.length - 1]!,
+  }));
 const ask = (query: string): string =>
   `<important_info>[1]</important_info><query>{"query": "${query}"}</query>`;
 const STOP = "<important_info>[1]</important_info><search_complete>True</search_complete>";
@@ -309,7 +311,7 @@ describe("guided decoding under upstream", () => {
       searcher,
       environment,
       sampling,
-      [{ ...question(0), forced }],
+      [{ ...makeQuestion(0), forced }],
       new Stopwatch(),
       new AbortController().signal,
     );

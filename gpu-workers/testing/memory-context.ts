@@ -93,7 +93,7 @@ export class LocalServices implements Services {
 }
 
 /** Questions of the embedded sets, "atlas/train" and "atlas/held-out". */
-export async function atlasQuestions(set: string): Promise<Question[]> {
+export async function readAtlasQuestions(set: string): Promise<Question[]> {
   const [corpus, name] = set.split("/");
   if (corpus !== "atlas" || !name)
     throw new AppError("not-found", `There is no question set ${set} here.`);
@@ -184,7 +184,7 @@ export class MemoryContext implements RunContext {
     return Promise.resolve();
   }
   readQuestions(set: string): Promise<Question[]> {
-    return (this.options.questions ?? atlasQuestions)(set);
+    return (this.options.questions ?? readAtlasQuestions)(set);
   }
   findAnswers(keys: string[]): Promise<Map<string, Answer>> {
     return Promise.resolve(

@@ -6,7 +6,7 @@ import { corpusSourceSchema } from "@/contracts/run-config/corpus-source";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
 import { retrieverSchema } from "@/contracts/run-config/retriever";
 import { readSamplerPlacement } from "@/contracts/run-config/sampler";
-import { inTurn, testRecorded } from "@/lib/testing/recorded";
+import { collectInTurn, testRecorded } from "@/lib/testing/recorded";
 import { buildRetrieverKey, ServiceRegistry } from "@/gpu-workers/agent/services";
 import { NO_SERVICES } from "@/gpu-workers/agent/testing/harness";
 import { importCorpus } from "@/gpu-workers/corpora/import/import-corpus";
@@ -91,7 +91,7 @@ async function buildBm25(analysis: Analysis): Promise<string> {
  * @param analysis of the BM25 index that is there already: keys of the first analysis stay what they were
  * @returns its key
  */
-async function openedKey(settings: object, analysis: Analysis = "english-1"): Promise<string> {
+async function readOpenedKey(settings: object, analysis: Analysis = "english-1"): Promise<string> {
   vi.spyOn(Encoder, "load").mockResolvedValue({ ...ENCODER, close } as never);
   vi.spyOn(DenseIndex, "load").mockResolvedValue({ size: 3, dim: 4, close } as never);
   const reranker = { name: "r", fingerprint: "reranker-fingerprint", close };
@@ -146,7 +146,7 @@ const HEALTH = {
 };
 
 /** @param health what the server says of itself; null where it says nothing */
-async function remoteKey(url: string, health: object | null): Promise<string> {
+async function readRemoteKey(url: string, health: object | null): Promise<string> {
   vi.stubGlobal("fetch", (address: URL) =>
     Promise.resolve(
       address.pathname.endsWith("/healthz")
@@ -168,7 +168,7 @@ async function openSearchKey(changes: object, fields: readonly string[]): Promis
   return (await OpenSearchRetriever.open(config)).describe().key;
 }
 
-async function qdrantKey(vectors: object): Promise<string> {
+async function readQdrantKey(vectors: object): Promise<string> {
   const info = { status: "green", points_count: 2, config: { params: { vectors } } };
   vi.spyOn(QdrantConnection.prototype, "request").mockResolvedValueOnce(info);
   const loadEncoder = () => Promise.resolve({ ...ENCODER, close } as never);
@@ -176,7 +176,7 @@ async function qdrantKey(vectors: object): Promise<string> {
     .key;
 }
 
-async function imported(name: string, path: string) {
+async function importFrom(name: string, path: string) {
   const source = corpusSourceSchema.parse({ kind: "path", path });
   const manifest = await importCorpus({
     dataDir: join(folder, "data"),
@@ -222,8 +222,8 @@ testRecorded(new URL("./retrieval-key-stability.json", import.meta.url), {
       "digest of one document": digest.digest(),
       documents,
       "rows beside the file": rows,
-      "imported file": await imported("one", join(sources, "one.jsonl")),
-      "imported folder": await imported("two", sources),
+      "imported file": await importFrom("one", join(sources, "one.jsonl")),
+      "imported folder": await importFrom("two", sources),
     };
   },
 
@@ -299,27 +299,31 @@ testRecorded(new URL("./retrieval-key-stability.json", import.meta.url), {
   },
 
   retrievers: () =>
-    inTurn({
-      flat: () => openedKey({ kind: "dense", index: "Flat" }),
-      "flat, chosen": () => openedKey({ kind: "dense" }),
-      IVF: () => openedKey({ kind: "dense", index: "IVF4,Flat" }),
-      "IVF, 2 lists": () => openedKey({ kind: "dense", index: "IVF4,Flat", nprobe: 2 }),
-      HNSW: () => openedKey({ kind: "dense", index: "HNSW32" }),
-      "HNSW, breadth 64": () => openedKey({ kind: "dense", index: "HNSW32", efSearch: 64 }),
-      bm25: () => openedKey({ kind: "bm25" }),
-      "bm25, all settings": () => openedKey({ kind: "bm25", k1: 1.2, b: 0.75, operators: true }),
-      "bm25, english-2": () => openedKey({ kind: "bm25" }, "english-2"),
-      hybrid: () => openedKey({ kind: "hybrid", index: "Flat" }),
-      "hybrid, all of rrf": () => openedKey({ kind: "hybrid", index: "Flat", depth: 50, rrfK: 20 }),
-      "hybrid, weighted": () => openedKey({ ...RETRIEVERS["hybrid, weighted"], index: "Flat" }),
-      reranked: () => openedKey({ kind: "dense", index: "Flat", reranker: "r" }),
-      "reranked bm25, depth 20": () => openedKey({ kind: "bm25", reranker: "r", rerankDepth: 20 }),
-      "remote, by address, in its own order": () => remoteKey("http://retriever.test:3000", null),
-      "remote, by content": () => remoteKey("http://retriever.test:3000/retrieve", HEALTH),
+    collectInTurn({
+      flat: () => readOpenedKey({ kind: "dense", index: "Flat" }),
+      "flat, chosen": () => readOpenedKey({ kind: "dense" }),
+      IVF: () => readOpenedKey({ kind: "dense", index: "IVF4,Flat" }),
+      "IVF, 2 lists": () => readOpenedKey({ kind: "dense", index: "IVF4,Flat", nprobe: 2 }),
+      HNSW: () => readOpenedKey({ kind: "dense", index: "HNSW32" }),
+      "HNSW, breadth 64": () => readOpenedKey({ kind: "dense", index: "HNSW32", efSearch: 64 }),
+      bm25: () => readOpenedKey({ kind: "bm25" }),
+      "bm25, all settings": () =>
+        readOpenedKey({ kind: "bm25", k1: 1.2, b: 0.75, operators: true }),
+      "bm25, english-2": () => readOpenedKey({ kind: "bm25" }, "english-2"),
+      hybrid: () => readOpenedKey({ kind: "hybrid", index: "Flat" }),
+      "hybrid, all of rrf": () =>
+        readOpenedKey({ kind: "hybrid", index: "Flat", depth: 50, rrfK: 20 }),
+      "hybrid, weighted": () => readOpenedKey({ ...RETRIEVERS["hybrid, weighted"], index: "Flat" }),
+      reranked: () => readOpenedKey({ kind: "dense", index: "Flat", reranker: "r" }),
+      "reranked bm25, depth 20": () =>
+        readOpenedKey({ kind: "bm25", reranker: "r", rerankDepth: 20 }),
+      "remote, by address, in its own order": () =>
+        readRemoteKey("http://retriever.test:3000", null),
+      "remote, by content": () => readRemoteKey("http://retriever.test:3000/retrieve", HEALTH),
       opensearch: () => openSearchKey({}, ["title", "text"]),
       "opensearch without titles": () => openSearchKey({ textField: "body" }, ["body"]),
-      qdrant: () => qdrantKey({ size: 4, distance: "Cosine" }),
-      "qdrant, a distance": () => qdrantKey({ dense: { size: 4, distance: "Euclid" } }),
+      qdrant: () => readQdrantKey({ size: 4, distance: "Cosine" }),
+      "qdrant, a distance": () => readQdrantKey({ dense: { size: 4, distance: "Euclid" } }),
     }),
 
   // Each build has a stamp of its own at the beginning of its files.
@@ -333,7 +337,9 @@ testRecorded(new URL("./retrieval-key-stability.json", import.meta.url), {
       hashText((await readFile(join(directory, name))).subarray(16).toString("latin1"));
     const manifest = await readFile(join(directory, "manifest.json"), "utf8");
     return {
-      ...(await inTurn(Object.fromEntries(files.map((name) => [name, () => content(name)])))),
+      ...(await collectInTurn(
+        Object.fromEntries(files.map((name) => [name, () => content(name)])),
+      )),
       manifest: { ...(JSON.parse(manifest) as object), stamp: "" },
     };
   },

@@ -1,14 +1,14 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { ATLAS_DIR, modelDir } from "@/lib/paths.mjs";
+import { ATLAS_DIR, getModelDir } from "@/lib/paths.mjs";
 import { findPreset } from "@/core/presets/run-presets";
 import { trainConfigSchema, type TrainConfig } from "@/contracts/run-config/train-config";
 
 /** Whether the set-up has installed the default models and corpus. */
 export const canTrainHere =
   existsSync(join(ATLAS_DIR, "train.jsonl")) &&
-  existsSync(modelDir("smollm2-135m-instruct")) &&
-  existsSync(modelDir("minilm"));
+  existsSync(getModelDir("smollm2-135m-instruct")) &&
+  existsSync(getModelDir("minilm"));
 if (!canTrainHere)
   console.warn("skipped: the default model or Atlas is not installed (run the setup)");
 

@@ -37,7 +37,7 @@ export function testRecorded(
 }
 
 /** Values by their labels, each made after the one before it. */
-export async function inTurn(parts: Record<string, () => unknown>): Promise<Values> {
+export async function collectInTurn(parts: Record<string, () => unknown>): Promise<Values> {
   const values: Values = {};
   for (const [label, make] of Object.entries(parts)) values[label] = await make();
   return values;

@@ -37,32 +37,38 @@ const SERVER_FOLDERS = {
   http: ["platform", "features", "router", "server"],
 };
 
-const element = (/** @type {string} */ type, /** @type {string} */ pattern) => ({
+const defineElement = (/** @type {string} */ type, /** @type {string} */ pattern) => ({
   type,
   pattern,
   partialMatch: false,
 });
-const worker = (/** @type {string} */ folder) => `worker:${folder}`;
-const retrieval = (/** @type {string} */ folder) => `retrieval:${folder}`;
+const nameWorkerFolder = (/** @type {string} */ folder) => `worker:${folder}`;
+const nameRetrievalFolder = (/** @type {string} */ folder) => `retrieval:${folder}`;
 
 const elements = [
   ...RETRIEVAL_FOLDERS.map((folder) =>
-    element(retrieval(folder), `gpu-workers/retrieval/${folder}`),
+    defineElement(nameRetrievalFolder(folder), `gpu-workers/retrieval/${folder}`),
   ),
-  ...WORKER_FOLDERS.map((folder) => element(worker(folder), `gpu-workers/${folder}`)),
-  element("gpu-workers", "gpu-workers"),
-  element("router", "server/trpc"),
-  ...Object.keys(SERVER_FOLDERS).map((folder) => element(folder, `server/${folder}`)),
+  ...WORKER_FOLDERS.map((folder) =>
+    defineElement(nameWorkerFolder(folder), `gpu-workers/${folder}`),
+  ),
+  defineElement("gpu-workers", "gpu-workers"),
+  defineElement("router", "server/trpc"),
+  ...Object.keys(SERVER_FOLDERS).map((folder) => defineElement(folder, `server/${folder}`)),
   ...Object.keys(TOP_FOLDERS)
     .filter((folder) => folder !== "gpu-workers")
-    .map((folder) => element(folder, folder)),
-  ...["scripts", "bench", "e2e", "prisma"].map((folder) => element(folder, folder)),
+    .map((folder) => defineElement(folder, folder)),
+  ...["scripts", "bench", "e2e", "prisma"].map((folder) => defineElement(folder, folder)),
 ];
 
 /** Every type of element that stands under a top-level folder. */
-function typesUnder(/** @type {string} */ folder) {
+function listTypes(/** @type {string} */ folder) {
   if (folder === "gpu-workers")
-    return ["gpu-workers", ...WORKER_FOLDERS.map(worker), ...RETRIEVAL_FOLDERS.map(retrieval)];
+    return [
+      "gpu-workers",
+      ...WORKER_FOLDERS.map(nameWorkerFolder),
+      ...RETRIEVAL_FOLDERS.map(nameRetrievalFolder),
+    ];
   return folder === "server" ? ["server", "router", ...Object.keys(SERVER_FOLDERS)] : [folder];
 }
 
@@ -71,33 +77,33 @@ const allow = (/** @type {string[]} */ from, /** @type {string[]} */ to, extra =
   allow: { to: { element: { types: { anyOf: to } } }, ...extra },
 });
 
-function workerPolicies() {
+function buildWorkerPolicies() {
   const policies = WORKER_FOLDERS.map((folder, i) => {
-    const right = WORKER_FOLDERS.slice(i).map(worker);
+    const right = WORKER_FOLDERS.slice(i).map(nameWorkerFolder);
     return allow(
       folder === "retrieval"
-        ? [worker(folder), ...RETRIEVAL_FOLDERS.map(retrieval)]
-        : [worker(folder)],
+        ? [nameWorkerFolder(folder), ...RETRIEVAL_FOLDERS.map(nameRetrievalFolder)]
+        : [nameWorkerFolder(folder)],
       i < WORKER_FOLDERS.indexOf("retrieval")
-        ? [...right, ...RETRIEVAL_FOLDERS.map(retrieval)]
+        ? [...right, ...RETRIEVAL_FOLDERS.map(nameRetrievalFolder)]
         : right,
     );
   });
   const within = RETRIEVAL_FOLDERS.map((folder, i) =>
-    allow([retrieval(folder)], RETRIEVAL_FOLDERS.slice(i).map(retrieval)),
+    allow([nameRetrievalFolder(folder)], RETRIEVAL_FOLDERS.slice(i).map(nameRetrievalFolder)),
   );
   return [...policies, ...within];
 }
 
 const policies = [
   ...Object.entries(TOP_FOLDERS).map(([folder, targets]) =>
-    allow(typesUnder(folder), [
-      ...targets.flatMap(typesUnder),
-      ...(folder === "gpu-workers" || folder === "server" ? [] : typesUnder(folder)),
+    allow(listTypes(folder), [
+      ...targets.flatMap(listTypes),
+      ...(folder === "gpu-workers" || folder === "server" ? [] : listTypes(folder)),
     ]),
   ),
-  ...workerPolicies(),
-  allow(["server", "router"], typesUnder("server")),
+  ...buildWorkerPolicies(),
+  allow(["server", "router"], listTypes("server")),
   ...Object.entries(SERVER_FOLDERS).map(([folder, targets]) =>
     allow([folder], [folder, ...targets]),
   ),

@@ -104,7 +104,7 @@ describe("layers", () => {
     ["contracts/errors.ts", `import { METRICS } from "@/core/metrics/metrics";`],
     ["lib/retry.ts", `import { AppError } from "@/contracts/errors";`],
     ["lib/lock.mjs", `import { parseVersion } from "../scripts/setup/machine.mjs";`],
-    ["gpu-workers/llm/x.mjs", `import { stepsFor } from "../../scripts/setup/steps.mjs";`],
+    ["gpu-workers/llm/x.mjs", `import { listSteps } from "../../scripts/setup/steps.mjs";`],
     ["gpu-workers/llm/x.ts", `import { runEpisodes } from "@/gpu-workers/searcher/episode";`],
     ["gpu-workers/searcher/x.ts", `export * from "@/gpu-workers/rl/reward";`],
     [
@@ -173,6 +173,23 @@ describe("names", () => {
     `const episodesOf = "id";`,
     `const isOfRun = () => true;`,
   ])("of others are not: %s", (code) => expect(lint(code)).toEqual([]));
+
+  it.each([
+    `const secret = z.string();`,
+    `export const label = z.string().trim().min(1).max(120).regex(/^a/);`,
+    `function read() { const day: z.ZodType = z.iso.datetime(); }`,
+  ])("of schemas that do not say so are refused: %s", (code) => {
+    expect(lint(code)).toEqual([expect.stringContaining("ends in Schema")]);
+  });
+
+  it.each([
+    `const secretSchema = z.string().max(9); const schema = z.iso.datetime();`,
+    `const place = z.object({ id: z.uuid() }).safeParse(value);`,
+    `const isOwner = z.uuid().safeParse(id).success;`,
+    `const json = z.toJSONSchema(schema);`,
+    `const createHexSchema = (length: number) => z.string().length(length);`,
+    `const most = z.reduce((a, b) => Math.max(a, b), -Infinity);`,
+  ])("of what is no schema are not: %s", (code) => expect(lint(code)).toEqual([]));
 });
 
 describe("SQL", () => {

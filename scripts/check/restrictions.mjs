@@ -3,8 +3,16 @@
 const NAME = "/[a-z]Of$/";
 const NAME_MESSAGE = "A function begins with a verb: `readState`, not `stateOf`.";
 
+/** Constants that zod's calls make, so many of them in a row; what a schema has read is none, nor is a number called z. */
+const SCHEMAS = Array.from({ length: 10 }, (_, i) => `init${".callee.object".repeat(i + 1)}`)
+  .flatMap((start) => [`${start}.name`, `${start}.object.name`])
+  .map((name) => ({
+    selector: `VariableDeclarator[id.type="Identifier"][id.name!=/[sS]chema$/][init.callee.property.name!=/^(parse|safeParse|toJSONSchema|reduce)/][${name}="z"]`,
+    message: "A schema's name ends in Schema: `questionSchema`, not `question`.",
+  }));
+
 /**
- * Functions, methods and functions in constants and properties that are called xOf.
+ * Functions, methods and functions in constants and properties that are called xOf, and schemas that are not called so.
  * @type {import("eslint").Linter.RuleEntry}
  */
 export const nameRule = [
@@ -15,6 +23,7 @@ export const nameRule = [
     `MethodDefinition[key.name=${NAME}]`,
     `PropertyDefinition[key.name=${NAME}][value.type=/^(Arrow)?FunctionExpression$/]`,
   ].map((selector) => ({ selector, message: NAME_MESSAGE })),
+  ...SCHEMAS,
 ];
 
 /**

@@ -1,14 +1,14 @@
 /** What `npm run check` runs and `npm test` counts; the longest stand first. */
-import { PYTHON, inRoot } from "../../lib/paths.mjs";
+import { PYTHON, resolveInRoot } from "../../lib/paths.mjs";
 
 /** @param {string[]} path of a program's entry under node_modules */
-const nodeProgram = (...path) => [process.execPath, inRoot("node_modules", ...path)];
-const prettier = nodeProgram("prettier", "bin", "prettier.cjs");
+const findNodeProgram = (...path) => [process.execPath, resolveInRoot("node_modules", ...path)];
+const prettier = findNodeProgram("prettier", "bin", "prettier.cjs");
 /** Types are many small objects that stay: with room for new ones collecting them takes a tenth of the time less. */
 const eslint = [
   process.execPath,
   "--max-semi-space-size=96",
-  inRoot("node_modules", "eslint", "bin", "eslint.js"),
+  resolveInRoot("node_modules", "eslint", "bin", "eslint.js"),
 ];
 const ruff = [PYTHON, "-m", "ruff"];
 const CACHE = "node_modules/.cache";
@@ -46,13 +46,13 @@ export const CHECKS = [
   {
     name: "types",
     seconds: 25,
-    command: [...nodeProgram("typescript-7", "bin", "tsc"), "--project", "tsconfig.check.json"],
+    command: [...findNodeProgram("typescript-7", "bin", "tsc"), "--project", "tsconfig.check.json"],
     remedy: "Each line names a file, a line and a column.",
   },
   {
     name: "exact-types",
     seconds: 20,
-    command: [...nodeProgram("typescript-7", "bin", "tsc"), "--project", "tsconfig.exact.json"],
+    command: [...findNodeProgram("typescript-7", "bin", "tsc"), "--project", "tsconfig.exact.json"],
     remedy:
       "A property that may hold undefined says so: `name?: T | undefined`; or it is left out.",
   },
@@ -65,14 +65,14 @@ export const CHECKS = [
   {
     name: "python-types",
     seconds: 60,
-    command: [...nodeProgram("pyright", "index.js"), "--pythonpath", PYTHON],
+    command: [...findNodeProgram("pyright", "index.js"), "--pythonpath", PYTHON],
     remedy: "Settings of pyright are in pyproject.toml.",
   },
   {
     name: "arrows",
     seconds: 13,
     command: [
-      ...nodeProgram("dependency-cruiser", "bin", "dependency-cruise.mjs"),
+      ...findNodeProgram("dependency-cruiser", "bin", "dependency-cruise.mjs"),
       "--config",
       ".dependency-cruiser.json",
       "--exclude",
@@ -95,7 +95,7 @@ export const CHECKS = [
   {
     name: "dead-code",
     seconds: 12,
-    command: nodeProgram("knip", "bin", "knip.js"),
+    command: findNodeProgram("knip", "bin", "knip.js"),
     remedy: "Delete what nothing uses; an export that only its own file uses needs no `export`.",
   },
   {

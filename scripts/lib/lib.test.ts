@@ -21,7 +21,7 @@ import {
   setAside,
   takeLock,
 } from "@/lib/lock.mjs";
-import { tail } from "./run.mjs";
+import { takeLastLines } from "./run.mjs";
 
 let folder: string;
 let file: string;
@@ -32,7 +32,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Another process that lives until it is told to end. */
-async function anotherProcess(): Promise<{ pid: number; end: () => Promise<void> }> {
+async function startOtherProcess(): Promise<{ pid: number; end: () => Promise<void> }> {
   const child = spawn("sleep", ["60"]);
   await new Promise((done) => child.once("spawn", done));
   return {
@@ -57,7 +57,7 @@ describe("the lock", () => {
   });
 
   it("is refused while another process holds it, and says which", async () => {
-    const other = await anotherProcess();
+    const other = await startOtherProcess();
     const first = takeLock(file, { url: "http://here" });
     expect(first.isTaken).toBe(false);
     writeFileSync(
@@ -77,7 +77,7 @@ describe("the lock", () => {
   });
 
   it("of a dead process whose id is used again is taken over", async () => {
-    const other = await anotherProcess();
+    const other = await startOtherProcess();
     takeLock(file);
     writeFileSync(file, JSON.stringify({ pid: other.pid, started: "1" }));
     expect(takeLock(file).isTaken).toBe(process.platform !== "linux");
@@ -91,7 +91,7 @@ describe("the lock", () => {
   });
 
   it("is found in its folder while its holder lives", async () => {
-    const other = await anotherProcess();
+    const other = await startOtherProcess();
     takeLock(file);
     writeFileSync(
       `${file}.second.lock`,
@@ -129,7 +129,7 @@ describe("the lock", () => {
 
 describe("a process", () => {
   it("that has ended is not alive", async () => {
-    const other = await anotherProcess();
+    const other = await startOtherProcess();
     expect(isAlive(other.pid)).toBe(true);
     await other.end();
     expect(isAlive(other.pid)).toBe(false);
@@ -138,6 +138,6 @@ describe("a process", () => {
 
 describe("the tail of a log", () => {
   it("is its last lines without colours and empty ones", () => {
-    expect(tail("a\n\u001b[31mb\u001b[0m\n\n c\r d\n", 3)).toBe("b\n c\n d");
+    expect(takeLastLines("a\n\u001b[31mb\u001b[0m\n\n c\r d\n", 3)).toBe("b\n c\n d");
   });
 });

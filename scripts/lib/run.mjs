@@ -15,7 +15,7 @@ export class CommandError extends Error {
 }
 
 /** The last lines of a text, without terminal colours. */
-export function tail(/** @type {string} */ text, lines = 15) {
+export function takeLastLines(/** @type {string} */ text, lines = 15) {
   const plain = text.replace(/\u001b\[[0-9;]*m/g, "").replace(/\r/g, "\n");
   return plain
     .split("\n")
@@ -29,7 +29,7 @@ const hasSetpriv =
   process.platform === "linux" &&
   spawnSync("setpriv", ["--version"], { stdio: "ignore" }).status === 0;
 /** @returns {[string, string[]]} */
-const dyingWithUs = (/** @type {string} */ command, /** @type {string[]} */ args) =>
+const endWithParent = (/** @type {string} */ command, /** @type {string[]} */ args) =>
   hasSetpriv ? ["setpriv", ["--pdeathsig=KILL", "--", command, ...args]] : [command, args];
 
 /**
@@ -44,7 +44,7 @@ export function run(command, args, { log, cwd = ROOT, env = {}, timeoutMs }) {
   writeSync(file, `$ ${command} ${args.join(" ")}\n`);
   const start = readFileSync(log).length;
   return new Promise((resolvePromise, reject) => {
-    const [program, all] = dyingWithUs(command, args);
+    const [program, all] = endWithParent(command, args);
     const child = spawn(program, all, {
       cwd,
       env: { ...process.env, ...env },

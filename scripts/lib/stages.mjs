@@ -34,7 +34,7 @@
  * @param {string[]} flaky
  * @returns {Outcome}
  */
-export const outcome = (passed = 0, failed = 0, skipped = 0, failures = [], flaky = []) => ({
+export const buildOutcome = (passed = 0, failed = 0, skipped = 0, failures = [], flaky = []) => ({
   passed,
   failed,
   skipped,
@@ -57,7 +57,7 @@ export function readVitest(text) {
   );
   const failedTests = tests.filter(({ status }) => status === "failed");
   return {
-    ...outcome(
+    ...buildOutcome(
       report.numPassedTests,
       report.numFailedTests + broken.length,
       report.numPendingTests + (report.numTodoTests ?? 0),
@@ -78,7 +78,7 @@ export function readVitest(text) {
  */
 export function mergeRepeated(first, repeated) {
   const recovered = first.failures.filter((failure) => !repeated.failures.includes(failure));
-  return outcome(
+  return buildOutcome(
     first.passed + Math.max(0, first.failed - repeated.failed),
     repeated.failed,
     first.skipped,
@@ -110,7 +110,7 @@ export function readJunit(text) {
       return `${value("classname")}: ${value("name")}`;
     },
   );
-  return outcome(sum("tests") - failed - sum("skipped"), failed, sum("skipped"), failures);
+  return buildOutcome(sum("tests") - failed - sum("skipped"), failed, sum("skipped"), failures);
 }
 
 /**
@@ -124,7 +124,7 @@ export function readPlaywright(text) {
   const specs = suites.flatMap(specsIn);
   const title = (/** @type {(typeof specs)[number]} */ spec) => `${spec.file}: ${spec.title}`;
   // An error outside any test (a configuration that cannot be read, a server that does not start) is a failure too.
-  return outcome(
+  return buildOutcome(
     stats.expected + stats.flaky,
     stats.unexpected + errors.length,
     stats.skipped,

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import {
   formatSummary,
   mergeRepeated,
-  outcome,
+  buildOutcome,
   readJunit,
   readPlaywright,
   readVitest,
@@ -32,21 +32,21 @@ describe("reports", () => {
       ],
     };
     expect(readVitest(JSON.stringify(report))).toEqual({
-      ...outcome(3, 2, 2, ["a.test.ts: it adds", "b.test.ts: Cannot find module x"]),
+      ...buildOutcome(3, 2, 2, ["a.test.ts: it adds", "b.test.ts: Cannot find module x"]),
       files: ["a.test.ts", "b.test.ts"],
     });
   });
 
   it("name what passed only when its file was run again, and keep what failed twice", () => {
-    const first = outcome(8, 2, 1, ["a.test.ts: it adds", "b.test.ts: it waits"]);
-    expect(mergeRepeated(first, outcome(4))).toEqual(
-      outcome(10, 0, 1, [], ["a.test.ts: it adds", "b.test.ts: it waits"]),
+    const first = buildOutcome(8, 2, 1, ["a.test.ts: it adds", "b.test.ts: it waits"]);
+    expect(mergeRepeated(first, buildOutcome(4))).toEqual(
+      buildOutcome(10, 0, 1, [], ["a.test.ts: it adds", "b.test.ts: it waits"]),
     );
-    expect(mergeRepeated(first, outcome(3, 1, 0, ["a.test.ts: it adds"]))).toEqual(
-      outcome(9, 1, 1, ["a.test.ts: it adds"], ["b.test.ts: it waits"]),
+    expect(mergeRepeated(first, buildOutcome(3, 1, 0, ["a.test.ts: it adds"]))).toEqual(
+      buildOutcome(9, 1, 1, ["a.test.ts: it adds"], ["b.test.ts: it waits"]),
     );
-    const other = outcome(2, 2, 0, ["a.test.ts: it adds", "a.test.ts: it starts"]);
-    expect(mergeRepeated(outcome(9, 1, 0, ["a.test.ts: it adds"]), other).failed).toBe(2);
+    const other = buildOutcome(2, 2, 0, ["a.test.ts: it adds", "a.test.ts: it starts"]);
+    expect(mergeRepeated(buildOutcome(9, 1, 0, ["a.test.ts: it adds"]), other).failed).toBe(2);
   });
 
   it("of pytest are read", () => {
@@ -54,7 +54,7 @@ describe("reports", () => {
       <testcase classname="tests.test_a" name="test_fine" time="0.1" /><testcase classname="tests.test_a" name="test_bad" time="0.1"><failure message="no">x</failure></testcase>
       <testcase classname="tests.test_b" name="test_broken" time="0.1"><error message="no">x</error></testcase></testsuite></testsuites>`;
     expect(readJunit(xml)).toEqual(
-      outcome(2, 2, 1, ["tests.test_a: test_bad", "tests.test_b: test_broken"]),
+      buildOutcome(2, 2, 1, ["tests.test_a: test_bad", "tests.test_b: test_broken"]),
     );
     expect(() => readJunit("<html/>")).toThrow("no testsuite");
   });
@@ -77,14 +77,14 @@ describe("reports", () => {
       ],
     };
     expect(readPlaywright(JSON.stringify(report))).toEqual(
-      outcome(5, 2, 0, ["a.spec.ts: bad", "the server did not start"], ["a.spec.ts: shaky"]),
+      buildOutcome(5, 2, 0, ["a.spec.ts: bad", "the server did not start"], ["a.spec.ts: shaky"]),
     );
   });
 });
 
 describe("the last line", () => {
   it("is the sum", () => {
-    expect(formatSummary([outcome(1), outcome(2, 1)])).toBe("3 passed, 1 failed");
-    expect(formatSummary([outcome(1, 0, 2)])).toBe("1 passed, 0 failed, 2 skipped");
+    expect(formatSummary([buildOutcome(1), buildOutcome(2, 1)])).toBe("3 passed, 1 failed");
+    expect(formatSummary([buildOutcome(1, 0, 2)])).toBe("1 passed, 0 failed, 2 skipped");
   });
 });

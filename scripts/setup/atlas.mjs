@@ -140,7 +140,7 @@ const FACTS = {
   },
   region: {
     title: (c) => `Geography of ${c}`,
-    text: (c, v) => `${capitalised(c)} lies in ${ARTICLE_REGIONS.has(v) ? "the " : ""}${v}.`,
+    text: (c, v) => `${capitalise(c)} lies in ${ARTICLE_REGIONS.has(v) ? "the " : ""}${v}.`,
     question: (x) => `In which region of the world lies ${x}?`,
     query: (c) => `region of the world of ${c}`,
   },
@@ -152,7 +152,7 @@ const FACTS = {
   },
   independence: {
     title: (c) => `History of ${c}`,
-    text: (c, v) => `${capitalised(c)} has been independent since ${v}.`,
+    text: (c, v) => `${capitalise(c)} has been independent since ${v}.`,
     question: (x) => `Since what year is ${x} independent?`,
     query: (c) => `independence of ${c}`,
   },
@@ -165,13 +165,13 @@ const BRIDGES = {
 };
 
 /** @param {string} text */
-const capitalised = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+const capitalise = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 /**
  * Lower case without accents and punctuation: for comparing names, never for showing.
  * @param {string} text
  */
-export const normalised = (text) =>
+export const normalise = (text) =>
   text
     .normalize("NFD")
     .replace(/\p{M}/gu, "")
@@ -179,8 +179,8 @@ export const normalised = (text) =>
     .replace(/[^\p{L}\p{N}]+/gu, " ")
     .trim();
 
-const slug = (/** @type {string} */ text) => normalised(text).replaceAll(" ", "-");
-const inSentence = (/** @type {string} */ country) =>
+const toSlug = (/** @type {string} */ text) => normalise(text).replaceAll(" ", "-");
+const addArticle = (/** @type {string} */ country) =>
   ARTICLE_COUNTRIES.has(country) ? `the ${country}` : country;
 const hash = (/** @type {string} */ text) => createHash("sha256").update(text).digest("hex");
 /**
@@ -190,10 +190,10 @@ const hash = (/** @type {string} */ text) => createHash("sha256").update(text).d
  * @param {(item: T) => string} key
  * @returns {(a: T, b: T) => number}
  */
-const byHash = (salt, key) => (a, b) => (hash(salt + key(a)) < hash(salt + key(b)) ? -1 : 1);
+const compareByHash = (salt, key) => (a, b) => (hash(salt + key(a)) < hash(salt + key(b)) ? -1 : 1);
 
 /** Drops what stands in brackets, closed or cut off: "Helsinki [Helsingfors]" is "Helsinki". */
-const withoutBrackets = (/** @type {string} */ text) =>
+const dropBrackets = (/** @type {string} */ text) =>
   text
     .replace(/[[(][^\])]*(?:[\])]|$)/g, "")
     .replace(/\s+/g, " ")
@@ -209,7 +209,7 @@ export function cleanValue(fact, raw) {
   if (raw === "") return null;
   if (typeof raw !== "string" && typeof raw !== "number") return null;
   if (fact === "independence") return Number(raw) > 0 ? String(raw) : null;
-  const text = withoutBrackets(String(raw));
+  const text = dropBrackets(String(raw));
   if (text === "") return null;
   if (fact === "calling") return /^\d+$/.test(text) ? text : null;
   if (fact !== "dish") return text.includes(",") && fact === "capital" ? null : text;
@@ -218,7 +218,7 @@ export function cleanValue(fact, raw) {
     .split(",")
     .map((dish) => dish.trim().replace(/^and /, ""))
     .filter((dish) => dish !== "");
-  const unique = [...new Map(dishes.map((dish) => [normalised(dish), dish])).values()];
+  const unique = [...new Map(dishes.map((dish) => [normalise(dish), dish])).values()];
   return unique.length > 0 ? unique : null;
 }
 
@@ -260,11 +260,11 @@ const countValues = (values) => {
  * @param {string} country
  */
 const namesCountry = (bridge, country) => {
-  const stem = normalised(country).slice(0, 5);
+  const stem = normalise(country).slice(0, 5);
   return (
-    normalised(bridge)
+    normalise(bridge)
       .split(" ")
-      .some((word) => word.startsWith(stem)) || normalised(bridge).includes(normalised(country))
+      .some((word) => word.startsWith(stem)) || normalise(bridge).includes(normalise(country))
   );
 };
 
@@ -284,7 +284,7 @@ function listAnswers(fact, value, currencyWords) {
   if (fact !== "currency") return [value];
   const last = value.split(" ").at(-1) ?? value;
   const isUnmistakable =
-    last !== value && last !== last.toUpperCase() && currencyWords.get(normalised(last)) === 1;
+    last !== value && last !== last.toUpperCase() && currencyWords.get(normalise(last)) === 1;
   return isUnmistakable ? [value, last] : [value];
 }
 
@@ -296,12 +296,12 @@ function listAnswers(fact, value, currencyWords) {
 export function makeAtlas(read) {
   const all = collectFacts(read);
   const capitals = countValues(
-    [...all.values()].flatMap((f) => (f.capital ? [normalised(f.capital)] : [])),
+    [...all.values()].flatMap((f) => (f.capital ? [normalise(f.capital)] : [])),
   );
-  const dishes = countValues([...all.values()].flatMap((f) => f.dish ?? []).map(normalised));
+  const dishes = countValues([...all.values()].flatMap((f) => f.dish ?? []).map(normalise));
   const currencies = new Set([...all.values()].flatMap((f) => (f.currency ? [f.currency] : [])));
   const currencyWords = countValues(
-    [...currencies].flatMap((name) => [...new Set(normalised(name).split(" "))]),
+    [...currencies].flatMap((name) => [...new Set(normalise(name).split(" "))]),
   );
 
   /**
@@ -315,8 +315,8 @@ export function makeAtlas(read) {
     const leaks = (/** @type {string} */ value) =>
       !EXAMPLE_COUNTRIES.includes(country) && namesCountry(value, country);
     const isDish = (/** @type {string} */ dish) =>
-      dishes.get(normalised(dish)) === 1 && !NOT_A_BRIDGE.has(normalised(dish)) && !leaks(dish);
-    const isCapital = capitals.get(normalised(capital)) === 1 && !leaks(capital);
+      dishes.get(normalise(dish)) === 1 && !NOT_A_BRIDGE.has(normalise(dish)) && !leaks(dish);
+    const isCapital = capitals.get(normalise(capital)) === 1 && !leaks(capital);
     return [
       ...(isCapital ? [{ id: "capital", fact: "capital", value: capital }] : []),
       ...(facts.dish ?? [])
@@ -349,9 +349,9 @@ export function makeAtlas(read) {
       return dishes.length > 0 ? dishes : [{ id: "dish", fact, value: facts.dish?.[0] ?? "" }];
     });
     return values.map(({ id, fact, value }) => ({
-      id: `${slug(country)}:${id}`,
-      title: FACTS[fact]?.title(inSentence(country), value) ?? "",
-      text: FACTS[fact]?.text(inSentence(country), value) ?? "",
+      id: `${toSlug(country)}:${id}`,
+      title: FACTS[fact]?.title(addArticle(country), value) ?? "",
+      text: FACTS[fact]?.text(addArticle(country), value) ?? "",
     }));
   };
   const corpus = chosen.flatMap(makeCards);
@@ -365,21 +365,21 @@ export function makeAtlas(read) {
       Object.entries(FACTS)
         .filter(([fact]) => fact !== bridge.fact && facts[fact] !== undefined)
         .map(([fact, card]) => ({
-          id: `${slug(country)}:${bridge.id}-${fact}`,
+          id: `${toSlug(country)}:${bridge.id}-${fact}`,
           question: card.question(BRIDGES[bridge.fact]?.(bridge.value) ?? ""),
           answers: listAnswers(fact, facts[fact] ?? "", currencyWords),
-          goldIds: [`${slug(country)}:${bridge.id}`, `${slug(country)}:${fact}`],
+          goldIds: [`${toSlug(country)}:${bridge.id}`, `${toSlug(country)}:${fact}`],
           type: `${bridge.fact}-${fact}`,
           group: country,
-          goldQueries: [card.query(inSentence(country))],
+          goldQueries: [card.query(addArticle(country))],
         })),
     );
 
   const splittable = chosen
     .filter(({ country }) => !EXAMPLE_COUNTRIES.includes(country))
-    .sort(byHash("split:", (c) => c.country));
+    .sort(compareByHash("split:", (c) => c.country));
   const shuffle = (/** @type {Country[]} */ countries) =>
-    countries.flatMap(makeQuestions).sort(byHash("order:", (q) => q.id));
+    countries.flatMap(makeQuestions).sort(compareByHash("order:", (q) => q.id));
   const textById = new Map(corpus.map((card) => [card.id, card.text]));
   const byId = new Map(
     chosen

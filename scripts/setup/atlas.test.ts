@@ -7,7 +7,7 @@ import {
   cleanValue,
   collectFacts,
   makeAtlas,
-  normalised,
+  normalise,
 } from "./atlas.mjs";
 
 type Row = Record<string, unknown>;
@@ -88,10 +88,10 @@ describe("Atlas", () => {
       expect(goldIds).toHaveLength(2);
       const [bridge, fact] = goldIds.map((id) => textById.get(id) ?? "");
       expect(bridge).toContain(group);
-      expect(answers.some((answer) => normalised(fact ?? "").includes(normalised(answer)))).toBe(
+      expect(answers.some((answer) => normalise(fact ?? "").includes(normalise(answer)))).toBe(
         true,
       );
-      expect(normalised(question)).not.toContain(normalised(group));
+      expect(normalise(question)).not.toContain(normalise(group));
       expect(goldQueries).toHaveLength(1);
       expect(goldQueries[0]).toContain(group);
     }
@@ -100,7 +100,7 @@ describe("Atlas", () => {
   it("asks about no bridge that two countries share, in the whole of the data", () => {
     const all = [...collectFacts(read).values()];
     for (const { question } of questions) {
-      const bridge = normalised(
+      const bridge = normalise(
         /(?:capital|national dish) is (.+)\?$/.exec(
           question.replace(/ independent\?$/, "?"),
         )?.[1] ?? question,
@@ -108,7 +108,7 @@ describe("Atlas", () => {
       const isCapital = / capital is /.test(question);
       const owners = all.filter((facts) =>
         (isCapital ? [String(facts.capital)] : (facts.dish ?? [])).some(
-          (value) => normalised(value) === bridge,
+          (value) => normalise(value) === bridge,
         ),
       );
       expect(owners.length, question).toBe(1);

@@ -1,7 +1,7 @@
 /** Step that writes the Atlas corpus and its questions. */
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { SETUP_DIR, inRoot } from "../../lib/paths.mjs";
+import { SETUP_DIR, resolveInRoot } from "../../lib/paths.mjs";
 import { SOURCES, makeAtlas } from "./atlas.mjs";
 import { hashTexts, readStamp, writeStamp } from "./stamp.mjs";
 
@@ -13,12 +13,12 @@ const FILES = /** @type {const} */ ({
   "examples.jsonl": "examples",
 });
 
-const source = (/** @type {string} */ file) =>
-  inRoot("node_modules", "country-json", "src", `${file}.json`);
-const inputs = () =>
+const getSourcePath = (/** @type {string} */ file) =>
+  resolveInRoot("node_modules", "country-json", "src", `${file}.json`);
+const hashInputs = () =>
   hashTexts(
-    readFileSync(inRoot("scripts", "setup", "atlas.mjs"), "utf8"),
-    ...Object.values(SOURCES).map(([file]) => readFileSync(source(file), "utf8")),
+    readFileSync(resolveInRoot("scripts", "setup", "atlas.mjs"), "utf8"),
+    ...Object.values(SOURCES).map(([file]) => readFileSync(getSourcePath(file), "utf8")),
   );
 
 /** @type {import("./step.mjs").Step} */
@@ -29,12 +29,14 @@ export const atlasStep = {
   done: () => {
     if (Object.keys(FILES).some((file) => !existsSync(join(TARGET, file))))
       return "it is not made yet";
-    return readStamp(join(TARGET, "stamp")) === inputs() || "its source has changed";
+    return readStamp(join(TARGET, "stamp")) === hashInputs() || "its source has changed";
   },
   run: ({ note }) => {
     const atlas = makeAtlas(
       (file) =>
-        /** @type {Record<string, unknown>[]} */ (JSON.parse(readFileSync(source(file), "utf8"))),
+        /** @type {Record<string, unknown>[]} */ (
+          JSON.parse(readFileSync(getSourcePath(file), "utf8"))
+        ),
     );
     const fresh = `${TARGET}.new`;
     rmSync(fresh, { recursive: true, force: true });
@@ -45,7 +47,7 @@ export const atlasStep = {
         atlas[part].map((row) => `${JSON.stringify(row)}\n`).join(""),
       );
     }
-    writeStamp(join(fresh, "stamp"), inputs());
+    writeStamp(join(fresh, "stamp"), hashInputs());
     rmSync(TARGET, { recursive: true, force: true });
     renameSync(fresh, TARGET);
     note(

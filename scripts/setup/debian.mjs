@@ -11,12 +11,12 @@ export const isDebian = () => existsSync("/etc/debian_version");
 export const isRoot = () => process.getuid?.() === 0;
 
 /** Library folder of this machine, e.g. x86_64-linux-gnu. */
-export const triplet = () =>
+export const findTriplet = () =>
   capture("gcc", ["-print-multiarch"]) ||
   `${process.arch === "arm64" ? "aarch64" : "x86_64"}-linux-gnu`;
 
 /** apt with package lists of its own, so that neither root nor the machine's lists are needed. */
-function aptOptions() {
+function prepareApt() {
   const state = join(DEBS_DIR, "apt");
   for (const folder of ["lists/partial", "cache/archives/partial"])
     mkdirSync(join(state, folder), { recursive: true });
@@ -38,7 +38,7 @@ function aptOptions() {
 export async function unpackDebs({ exec, fetch, note }, packages) {
   if (!isDebian())
     throw new StepError("this machine's packages cannot be used: it is not a Debian");
-  const options = aptOptions();
+  const options = prepareApt();
   const downloads = join(DEBS_DIR, "downloads");
   mkdirSync(downloads, { recursive: true });
   note("reading Debian's package lists");

@@ -1,7 +1,7 @@
 /**
- * Step for the FAISS addon: faiss-node's own source with our extension (gpu-workers/retrieval/indexes/faiss/addon), compiled against
- * Debian's FAISS. Its prebuilt binary lacks the extension. One file against Node's stable C interface: the compiler is
- * called directly, and the headers come from the package node-api-headers.
+ * Step for the FAISS addon: faiss-node's own source with our extension (gpu-workers/retrieval/indexes/faiss/addon),
+ * compiled against Debian's FAISS. Its prebuilt binary lacks the extension. One file against Node's stable C interface:
+ * the compiler is called directly, and the headers come from the package node-api-headers.
  */
 import {
   copyFileSync,
@@ -14,15 +14,15 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { SETUP_DIR, inRoot } from "../../lib/paths.mjs";
+import { SETUP_DIR, resolveInRoot } from "../../lib/paths.mjs";
 import { capture } from "../lib/run.mjs";
-import { DEBS_DIR, triplet, unpackDebs } from "./debian.mjs";
+import { DEBS_DIR, findTriplet, unpackDebs } from "./debian.mjs";
 import { findCompiler } from "./machine.mjs";
 import { hashTexts, readStamp, writeStamp } from "./stamp.mjs";
 import { StepError } from "./step.mjs";
 
-const SOURCE = inRoot("node_modules", "faiss-node", "src", "faiss.cc");
-const EXTENSION = inRoot("gpu-workers", "retrieval", "indexes", "faiss", "addon");
+const SOURCE = resolveInRoot("node_modules", "faiss-node", "src", "faiss.cc");
+const EXTENSION = resolveInRoot("gpu-workers", "retrieval", "indexes", "faiss", "addon");
 const FOLDER = join(SETUP_DIR, "faiss");
 const ADDON = join(FOLDER, "faiss.node");
 const STAMP = join(FOLDER, "stamp");
@@ -43,7 +43,7 @@ export const PATCH = /** @type {[string, string][]} */ ([
 ]);
 
 /** A source with its patch. @throws {StepError} where the source is not the one that the patch was made for. */
-export function patched(/** @type {string} */ source, /** @type {typeof PATCH} */ patch) {
+export function applyPatch(/** @type {string} */ source, /** @type {typeof PATCH} */ patch) {
   return patch.reduce((/** @type {string} */ text, [from, to]) => {
     if (text.split(from).length !== 2)
       throw new StepError("faiss-node's source is not the one that our patch was made for");
@@ -82,12 +82,12 @@ const FLAGS = [
 const works = (/** @type {string} */ addon) =>
   existsSync(addon) && capture(process.execPath, ["-e", CHECK, addon])?.endsWith("ok") === true;
 
-const extensionSources = () =>
+const readExtensionSources = () =>
   ["extension.cc", "flat.h"].map((name) => readFileSync(join(EXTENSION, name), "utf8"));
-const inputs = () =>
+const hashInputs = () =>
   hashTexts(
     readFileSync(SOURCE, "utf8"),
-    ...extensionSources(),
+    ...readExtensionSources(),
     COMPATIBILITY,
     JSON.stringify(PATCH),
     FLAGS.join(" "),
@@ -98,7 +98,7 @@ const inputs = () =>
 /** Where FAISS's headers and libraries are: the machine's own, or unpacked by us. */
 function findLibraries() {
   for (const root of ["/", DEBS_DIR]) {
-    const lib = join(root, "usr", "lib", triplet());
+    const lib = join(root, "usr", "lib", findTriplet());
     const openblas = [
       join(lib, "openblas-pthread", "libopenblas.so.0"),
       join(lib, "libopenblas.so.0"),
@@ -153,14 +153,14 @@ async function build(
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "compatibility.h"), COMPATIBILITY);
-  writeFileSync(join(folder, "faiss.cc"), patched(readFileSync(SOURCE, "utf8"), PATCH));
+  writeFileSync(join(folder, "faiss.cc"), applyPatch(readFileSync(SOURCE, "utf8"), PATCH));
   bundle(libraries, folder);
   await context.exec(compiler, [
     ...FLAGS,
     "-I",
-    inRoot("node_modules", "node-api-headers", "include"),
+    resolveInRoot("node_modules", "node-api-headers", "include"),
     "-I",
-    inRoot("node_modules", "node-addon-api"),
+    resolveInRoot("node_modules", "node-addon-api"),
     "-I",
     libraries.include,
     "-include",
@@ -190,7 +190,7 @@ export const faissStep = {
     "on Debian or Ubuntu: apt-get install -y g++ libfaiss-dev libopenblas0-pthread, then run the same command again. Elsewhere install FAISS's headers and static library, OpenBLAS and a C++ compiler.",
   done: () => {
     if (!existsSync(ADDON)) return "it is not built yet";
-    return readStamp(STAMP) === inputs() || "its source has changed, or it was never checked";
+    return readStamp(STAMP) === hashInputs() || "its source has changed, or it was never checked";
   },
   run: async (/** @type {import("./step.mjs").StepContext} */ context) => {
     const fresh = `${FOLDER}.new`;
@@ -208,7 +208,7 @@ export const faissStep = {
         `the addon does not find the nearest of four vectors: ${said?.split("\n").slice(-6).join(" ")}`,
       );
     }
-    writeStamp(join(fresh, "stamp"), inputs());
+    writeStamp(join(fresh, "stamp"), hashInputs());
     rmSync(FOLDER, { recursive: true, force: true });
     renameSync(fresh, FOLDER);
   },

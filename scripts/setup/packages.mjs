@@ -1,14 +1,14 @@
 /** Steps for npm packages, the Python environment and its packages. */
 import { existsSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { PYTHON, VENV_DIR, inRoot } from "../../lib/paths.mjs";
+import { PYTHON, VENV_DIR, resolveInRoot } from "../../lib/paths.mjs";
 import { capture } from "../lib/run.mjs";
 import { findPython, hasNvidiaGpu, isAtLeast, parseVersion } from "./machine.mjs";
 import { StepError } from "./step.mjs";
 
 const PYTORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu";
 
-const npm = () => {
+const findNpm = () => {
   const cli = process.env.npm_execpath;
   return cli && /npm-cli\.c?js$/.test(cli) ? [process.execPath, cli] : ["npm"];
 };
@@ -26,7 +26,7 @@ function listRequired(/** @type {Lockfile} */ lock) {
 }
 
 /** What node_modules lacks of a lockfile; npm writes its hidden lockfile only when it has finished. */
-export function missingPackages(/** @type {Lockfile} */ lock, /** @type {Lockfile} */ hidden) {
+export function listMissingPackages(/** @type {Lockfile} */ lock, /** @type {Lockfile} */ hidden) {
   return listRequired(lock)
     .filter(([path, entry]) => hidden.packages[path]?.version !== entry.version)
     .map(([path]) => path);
@@ -42,10 +42,10 @@ export const npmStep = {
   remedy:
     "check that the npm registry can be reached (`npm ping`), then run the same command again; what was fetched is kept.",
   done: () => {
-    const hidden = inRoot("node_modules", ".package-lock.json");
+    const hidden = resolveInRoot("node_modules", ".package-lock.json");
     if (!existsSync(hidden)) return "nothing is installed yet";
-    const missing = missingPackages(
-      readLockfile(inRoot("package-lock.json")),
+    const missing = listMissingPackages(
+      readLockfile(resolveInRoot("package-lock.json")),
       readLockfile(hidden),
     );
     return (
@@ -54,13 +54,13 @@ export const npmStep = {
     );
   },
   progress: () => {
-    const folders = listRequired(readLockfile(inRoot("package-lock.json"))).map(([path]) =>
-      inRoot(path, "package.json"),
+    const folders = listRequired(readLockfile(resolveInRoot("package-lock.json"))).map(([path]) =>
+      resolveInRoot(path, "package.json"),
     );
     return folders.filter((file) => existsSync(file)).length / folders.length;
   },
   run: async ({ fetch }) => {
-    const [command, ...prefix] = npm();
+    const [command, ...prefix] = findNpm();
     await fetch(
       command ?? "npm",
       [...prefix, "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
@@ -85,12 +85,12 @@ export function readPins(/** @type {string} */ text, /** @type {number[] | null}
     if (!match) continue;
     const [, name = "", version = "", operator, bound] = match;
     if (operator && isAtLeast(python, parseVersion(bound) ?? []) !== (operator === ">=")) continue;
-    pins.set(canonical(name), version);
+    pins.set(canonicalise(name), version);
   }
   return pins;
 }
 
-const canonical = (/** @type {string} */ name) => name.toLowerCase().replace(/[-_.]+/g, "-");
+const canonicalise = (/** @type {string} */ name) => name.toLowerCase().replace(/[-_.]+/g, "-");
 
 /** Installed distributions of the environment, read from disk: starting Python would take a second. */
 function listInstalled() {
@@ -104,7 +104,7 @@ function listInstalled() {
     for (const entry of readdirSync(site)) {
       const [, name, version] = /^(.+)-([^-]+)\.dist-info$/.exec(entry) ?? [];
       if (name && version && existsSync(join(site, entry, "RECORD")))
-        versions.set(canonical(name), version.replace(/\+.*$/, ""));
+        versions.set(canonicalise(name), version.replace(/\+.*$/, ""));
     }
   }
   return versions;
@@ -118,7 +118,7 @@ function readVenvPython() {
 }
 
 /** Pins of requirements files, and those that are not installed. */
-const missingPins = (/** @type {string[]} */ files) => {
+const compareWithPins = (/** @type {string[]} */ files) => {
   const have = listInstalled();
   const python = readVenvPython() ?? [3, 11];
   const pins = files.flatMap((file) => [...readPins(readFileSync(file, "utf8"), python)]);
@@ -126,8 +126,8 @@ const missingPins = (/** @type {string[]} */ files) => {
 };
 
 const ENGINE = join("gpu-workers", "engine");
-const REQUIREMENTS = inRoot(ENGINE, "requirements", "requirements.txt");
-const TORCH_REQUIREMENTS = inRoot(ENGINE, "requirements", "requirements-torch.txt");
+const REQUIREMENTS = resolveInRoot(ENGINE, "requirements", "requirements.txt");
+const TORCH_REQUIREMENTS = resolveInRoot(ENGINE, "requirements", "requirements-torch.txt");
 
 const pip = [
   "-m",
@@ -186,13 +186,13 @@ export async function installCpuTorch(
  * @param {string[]} locked requirements whose locks are installed
  * @returns {import("./step.mjs").Step}
  */
-const requirementsStep = (id, name, requirements, locked) => ({
+const defineRequirementsStep = (id, name, requirements, locked) => ({
   id,
   name,
   remedy:
     "check that the Python package index can be reached (`pip download pip`), then run the same command again; what was fetched is kept.",
   done: () => {
-    const { missing } = missingPins(requirements);
+    const { missing } = compareWithPins(requirements);
     const [first] = missing;
     return (
       first === undefined ||
@@ -200,11 +200,11 @@ const requirementsStep = (id, name, requirements, locked) => ({
     );
   },
   progress: () => {
-    const { pins, missing } = missingPins(requirements);
+    const { pins, missing } = compareWithPins(requirements);
     return 1 - missing.length / pins.length;
   },
   run: async (context) => {
-    const torch = missingPins(requirements).missing.find(([package_]) => package_ === "torch");
+    const torch = compareWithPins(requirements).missing.find(([package_]) => package_ === "torch");
     if (torch) await installTorch(context, torch[1]);
     await context.fetch(PYTHON, installLocked(locked));
   },
@@ -238,22 +238,22 @@ export const venvStep = {
   },
 };
 
-export const pythonStep = requirementsStep(
+export const pythonStep = defineRequirementsStep(
   "python",
   "Python packages",
   [TORCH_REQUIREMENTS, REQUIREMENTS],
   [REQUIREMENTS],
 );
-const RAY_REQUIREMENTS = inRoot(ENGINE, "requirements", "requirements-ray.txt");
+const RAY_REQUIREMENTS = resolveInRoot(ENGINE, "requirements", "requirements-ray.txt");
 /** Ray: several GPUs as one engine. */
-export const pythonRayStep = requirementsStep(
+export const pythonRayStep = defineRequirementsStep(
   "python-ray",
   "Ray for several GPUs",
   [RAY_REQUIREMENTS],
   [REQUIREMENTS, RAY_REQUIREMENTS],
 );
-const TEST_REQUIREMENTS = inRoot(ENGINE, "requirements", "requirements-test.txt");
-export const pythonTestStep = requirementsStep(
+const TEST_REQUIREMENTS = resolveInRoot(ENGINE, "requirements", "requirements-test.txt");
+export const pythonTestStep = defineRequirementsStep(
   "python-test",
   "Python test packages",
   [TEST_REQUIREMENTS],

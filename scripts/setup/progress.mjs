@@ -1,6 +1,6 @@
 /** What setup shows: a bar that moves on a terminal, plain lines elsewhere. */
 import { existsSync, statSync, openSync, readSync, closeSync } from "node:fs";
-import { tail } from "../lib/run.mjs";
+import { takeLastLines } from "../lib/run.mjs";
 
 const SPINNER = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 const BAR_WIDTH = 24;
@@ -28,7 +28,7 @@ function readLastLine(/** @type {string} */ log) {
   const file = openSync(log, "r");
   readSync(file, buffer, 0, buffer.length, size - buffer.length);
   closeSync(file);
-  return tail(buffer.toString(), 1).trim();
+  return takeLastLines(buffer.toString(), 1).trim();
 }
 
 /**

@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { hashFile } from "@/lib/hash-file.mjs";
-import { inRoot } from "@/lib/paths.mjs";
+import { resolveInRoot } from "@/lib/paths.mjs";
 import { isAtLeast, parseVersion } from "./machine.mjs";
 import { verifySha256 } from "./models.mjs";
-import { installLocked, missingPackages, readPins } from "./packages.mjs";
+import { installLocked, listMissingPackages, readPins } from "./packages.mjs";
 import { formatBar, formatDuration } from "./progress.mjs";
 import { hashTexts, hashTree } from "./stamp.mjs";
 
@@ -81,12 +81,12 @@ describe("packages", () => {
 
   it("are complete when npm's own record has the versions of the lockfile", () => {
     expect(
-      missingPackages(lock, {
+      listMissingPackages(lock, {
         packages: { "node_modules/a": { version: "1" }, "node_modules/b": { version: "2" } },
       }),
     ).toEqual([]);
     expect(
-      missingPackages(lock, {
+      listMissingPackages(lock, {
         packages: { "node_modules/a": { version: "1" }, "node_modules/b": { version: "1" } },
       }),
     ).toEqual(["node_modules/b"]);
@@ -105,7 +105,8 @@ describe("packages", () => {
 });
 
 describe("locks of Python packages", () => {
-  const engine = (name: string): string => inRoot("gpu-workers", "engine", "requirements", name);
+  const engine = (name: string): string =>
+    resolveInRoot("gpu-workers", "engine", "requirements", name);
   /** "numpy==2.4.6; python_version >= 3.11", without the spaces that pip does not read. */
   const normalise = (pin: string): string => pin.replace(/\s*;\s*/, "; ").trim();
 

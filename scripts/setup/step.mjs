@@ -2,7 +2,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { CommandError, run, tail } from "../lib/run.mjs";
+import { CommandError, run, takeLastLines } from "../lib/run.mjs";
 
 /**
  * @typedef {object} StepContext
@@ -66,7 +66,7 @@ function describeFailure(
 ) {
   const output =
     error instanceof CommandError && error.output
-      ? `\n  Last lines of ${log}:\n${tail(error.output).replace(/^/gm, "    ")}`
+      ? `\n  Last lines of ${log}:\n${takeLastLines(error.output).replace(/^/gm, "    ")}`
       : "";
   const remedy = (error instanceof StepError && error.remedy) || step.remedy;
   return `Setup stopped at "${step.name}".\n  Cause: ${error instanceof Error ? error.message : String(error)}${output}\n  Remedy: ${remedy}`;

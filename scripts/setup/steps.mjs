@@ -14,10 +14,10 @@ const machineStep = {
   remedy: "`npm run doctor` prints every requirement and its state.",
   done: () => {
     if (npmStep.done() === true && venvStep.done() === true) return true;
-    return machineProblems().length === 0 || "something is missing";
+    return listMachineProblems().length === 0 || "something is missing";
   },
   run: () => {
-    const problems = machineProblems();
+    const problems = listMachineProblems();
     return Promise.reject(
       new StepError(
         problems
@@ -29,7 +29,7 @@ const machineStep = {
   },
 };
 
-const machineProblems = () =>
+const listMachineProblems = () =>
   listMachineRequirements({ isInstalled: pythonStep.done() === true }).filter(
     ({ state }) => state !== "ok",
   );
@@ -38,7 +38,7 @@ const machineProblems = () =>
  * @param {{ forTests: boolean, forDevelopment: boolean, withRay: boolean }} purpose `withRay`: Ray is asked for by name
  * @returns {import("./step.mjs").Step[]}
  */
-export function stepsFor({ forTests, forDevelopment, withRay }) {
+export function listSteps({ forTests, forDevelopment, withRay }) {
   return [
     machineStep,
     npmStep,

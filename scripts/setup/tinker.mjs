@@ -1,7 +1,10 @@
-/** Tinker: the SDK for a worker that trains at a service, and for tests a real server on the CPU. Neither is part of set-up. */
+/**
+ * Tinker: the SDK for a worker that trains at a service, and for tests a real server on the CPU. Neither is part of
+ * set-up.
+ */
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { PYTHON, SKYRL_DIR, TINKER_DIR, inRoot } from "../../lib/paths.mjs";
+import { PYTHON, SKYRL_DIR, TINKER_DIR, resolveInRoot } from "../../lib/paths.mjs";
 import { capture } from "../lib/run.mjs";
 import { isAtLeast, parseVersion } from "./machine.mjs";
 import {
@@ -16,8 +19,13 @@ import { installLocked } from "./packages.mjs";
 import { hashTexts, writeStamp } from "./stamp.mjs";
 import { StepError } from "./step.mjs";
 
-const SDK_REQUIREMENTS = inRoot("gpu-workers", "engine", "requirements", "requirements-tinker.txt");
-const SERVER_REQUIREMENTS = inRoot(
+const SDK_REQUIREMENTS = resolveInRoot(
+  "gpu-workers",
+  "engine",
+  "requirements",
+  "requirements-tinker.txt",
+);
+const SERVER_REQUIREMENTS = resolveInRoot(
   "gpu-workers",
   "engine",
   "requirements",

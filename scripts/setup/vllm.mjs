@@ -1,7 +1,7 @@
 /** vLLM's build for the CPU, in an environment of its own: for tests of a real vLLM, not part of set-up. */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { VLLM_DIR, inRoot } from "../../lib/paths.mjs";
+import { VLLM_DIR, resolveInRoot } from "../../lib/paths.mjs";
 import { capture } from "../lib/run.mjs";
 import {
   createEnvironment,
@@ -14,7 +14,12 @@ import { readPins } from "./packages.mjs";
 import { writeStamp } from "./stamp.mjs";
 import { StepError } from "./step.mjs";
 
-const REQUIREMENTS = inRoot("gpu-workers", "engine", "requirements", "requirements-vllm.txt");
+const REQUIREMENTS = resolveInRoot(
+  "gpu-workers",
+  "engine",
+  "requirements",
+  "requirements-vllm.txt",
+);
 const STAMP = join(VLLM_DIR, "made-from");
 const SERVER = "vLLM's build";
 

@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { closeSync, copyFileSync, existsSync, openSync, readFileSync } from "node:fs";
 import { rmSync, statSync, truncateSync } from "node:fs";
 import { constants } from "node:os";
-import { capture, tail } from "../lib/run.mjs";
+import { capture, takeLastLines } from "../lib/run.mjs";
 import { MARK, findMarked, signal, endProcesses, waitForEnd } from "./processes.mjs";
 
 const LOG_LIMIT_BYTES = 20 * 2 ** 20;
@@ -160,18 +160,21 @@ export function keepRunning(spec, { id, say, onGiveUp, policy = DEFAULT_POLICY }
     const ended = (/** @type {string} */ how) => {
       if (hasEnded) return;
       hasEnded = true;
-      onEnd(how, Date.now() - started);
+      handleEnd(how, Date.now() - started);
     };
     spawned.once("error", (error) => ended(`could not be started: ${error.message}`));
     spawned.once("exit", (code, signalName) => ended(describeEnd(code, signalName)));
   }
 
-  function onEnd(/** @type {string} */ how, /** @type {number} */ lifetimeMs) {
+  function handleEnd(/** @type {string} */ how, /** @type {number} */ lifetimeMs) {
     if (isStopping) return;
     hasLasted ||= lifetimeMs >= policy.quickDeathMs;
     deaths = lifetimeMs < policy.quickDeathMs ? deaths + 1 : 1;
     if (deaths === policy.quickDeaths) {
-      const output = tail(readFileSync(spec.log).subarray(logStart).toString(), REASON_LINES);
+      const output = takeLastLines(
+        readFileSync(spec.log).subarray(logStart).toString(),
+        REASON_LINES,
+      );
       const reason = `The ${spec.name} ${how}, ${deaths} times in a row. Last lines of ${spec.log}:\n${output.replace(/^/gm, "    ")}`;
       if (onGiveUp && !hasLasted) return onGiveUp(reason);
       say(reason);

@@ -20,7 +20,7 @@ import {
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CommandError, capture, run } from "../lib/run.mjs";
-import { postgresPackage } from "../setup/application.mjs";
+import { getPostgresPackage } from "../setup/application.mjs";
 import { wrap } from "./child.mjs";
 import { findWorkingIn, endProcesses } from "./processes.mjs";
 import { StartError } from "./start-error.mjs";
@@ -31,7 +31,8 @@ const DATABASE = "s3";
 const HOST = "127.0.0.1";
 const READY_TIMEOUT_MS = 60_000;
 
-const binary = (/** @type {string} */ name) => join(postgresPackage(), "native", "bin", name);
+const getProgramPath = (/** @type {string} */ name) =>
+  join(getPostgresPackage(), "native", "bin", name);
 
 /** Whether every folder above a path may be entered by other users. */
 function isReachable(/** @type {string} */ path) {
@@ -45,7 +46,7 @@ function isReachable(/** @type {string} */ path) {
  * PostgreSQL refuses to run as root: another user then runs it. Where that user cannot enter the
  * project's folders, it gets the right to read past them, and nothing else of root's.
  */
-function unprivilegedUser(/** @type {string[]} */ folders) {
+function findUnprivilegedUser(/** @type {string[]} */ folders) {
   if (process.getuid?.() !== 0) return null;
   const name = ["postgres", "nobody"].find(
     (candidate) => capture("id", ["-u", candidate]) !== null,
@@ -78,7 +79,7 @@ function readPassword(/** @type {string} */ file) {
 
 /**
  * Creates the cluster beside its place and moves it there when complete.
- * @param {{ folder: string, user: ReturnType<typeof unprivilegedUser>, passwordFile: string, log: string }} cluster
+ * @param {{ folder: string, user: ReturnType<typeof findUnprivilegedUser>, passwordFile: string, log: string }} cluster
  */
 async function initialise({ folder, user, passwordFile, log }) {
   const fresh = `${folder}.new`;
@@ -103,7 +104,7 @@ async function initialise({ folder, user, passwordFile, log }) {
       "--locale=C",
       "--no-instructions",
     ];
-    const { command, args: wrapped } = wrap({ command: binary("initdb"), args, user });
+    const { command, args: wrapped } = wrap({ command: getProgramPath("initdb"), args, user });
     await run(command, wrapped, { log, cwd: fresh });
   } catch (error) {
     const reason =
@@ -120,7 +121,7 @@ async function initialise({ folder, user, passwordFile, log }) {
 /** A cluster is read only by the major version of PostgreSQL that made it. */
 function checkVersion(/** @type {string} */ folder) {
   const made = readFileSync(join(folder, "PG_VERSION"), "utf8").trim();
-  const present = /(\d+)/.exec(capture(binary("postgres"), ["--version"]) ?? "")?.[1];
+  const present = /(\d+)/.exec(capture(getProgramPath("postgres"), ["--version"]) ?? "")?.[1];
   if (made === present) return;
   throw new StartError(
     `The database in ${folder} was made by PostgreSQL ${made}, but ${present ?? "none"} is installed. Use another data directory (S3_DATA_DIR=.data-2), or move that folder away to begin anew.`,
@@ -182,7 +183,7 @@ export async function preparePostgres({ dataDir, logsDir, port }) {
   const folder = join(dataDir, "postgres");
   const log = join(logsDir, "database.log");
   const passwordFile = join(dataDir, "postgres.password");
-  const user = unprivilegedUser([dataDir, postgresPackage()]);
+  const user = findUnprivilegedUser([dataDir, getPostgresPackage()]);
   await endOrphans(folder);
   const password = readPassword(passwordFile);
   if (!existsSync(join(folder, "PG_VERSION")))
@@ -197,7 +198,7 @@ export async function preparePostgres({ dataDir, logsDir, port }) {
     waitUntilReady: (hasEnded) => waitUntilReady(address("postgres"), hasEnded),
     spec: {
       name: "database",
-      command: binary("postgres"),
+      command: getProgramPath("postgres"),
       // prettier-ignore
       args: ["-D", folder, "-p", String(chosen), "-c", `listen_addresses=${HOST}`, "-c", "unix_socket_directories=", "-c", "max_connections=60", "-c", "log_min_messages=warning"],
       cwd: folder,

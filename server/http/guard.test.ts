@@ -29,7 +29,7 @@ describe("findRefusalReason", () => {
 describe("requireLoopback", () => {
   it("refuses every other address with what to do", () => {
     for (const host of ["0.0.0.0", "127.example.org"])
-      expect(() => requireLoopback(host)).toThrow(/access control/);
+      expect(() => requireLoopback(host)).toThrow(/no TLS.*SSH tunnel/);
     for (const host of ["127.0.0.1", "127.0.0.2", "::1"])
       expect(() => requireLoopback(host)).not.toThrow();
   });

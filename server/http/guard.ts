@@ -6,9 +6,9 @@ import { isLoopbackHost, isLoopbackName, parseHostname } from "@/contracts/forma
 const COMMON_NAMES = new Set(["localhost", "127.0.0.1", "[::1]", "::1"]);
 
 /**
- * The reason to refuse a request; null where there is none. A page of another site may reach this server through the browser: by
- * its own name that resolves to this machine (Host tells), or from its own pages (Origin tells). Only loopback
- * names pass.
+ * The reason to refuse a request; null where there is none. A page of another site may reach this server through the
+ * browser: by its own name that resolves to this machine (Host tells), or from its own pages (Origin tells). Only
+ * loopback names pass.
  */
 export function findRefusalReason(headers: IncomingHttpHeaders): string | null {
   if (!isLoopbackHost(headers.host))
@@ -37,11 +37,11 @@ const getPort = (url: string): string => {
   return port || (protocol === "https:" ? "443" : "80");
 };
 
-/** @throws AppError "unsupported" for an address that others can reach: there is no access control yet */
+/** @throws AppError "unsupported" for an address that others can reach: there are no accounts and no TLS */
 export function requireLoopback(host: string): void {
   if (isLoopbackName(host)) return;
   throw new AppError(
     "unsupported",
-    `The server will not listen on ${host}: whoever reaches it could use it, because access control cannot be configured yet. Leave HOST at 127.0.0.1; from another machine, use an SSH tunnel (ssh -L 3000:127.0.0.1:3000).`,
+    `The server will not listen on ${host}: there are no accounts and no TLS, so the secret that lets in would cross the network in the clear. Leave HOST at 127.0.0.1; from another machine, use an SSH tunnel (ssh -L 3000:127.0.0.1:3000).`,
   );
 }

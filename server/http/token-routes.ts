@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Tokenizer } from "@huggingface/tokenizers";
 import { z } from "zod";
 import { parseJsonOrNull } from "@/lib/json";
-import { modelDir } from "@/lib/paths.mjs";
+import { getModelDir } from "@/lib/paths.mjs";
 import { readBody } from "./request-body";
 
 const MAX_BODY_BYTES = 1024 * 1024;
@@ -18,7 +18,7 @@ const tokenizers = new Map<string, Promise<Tokenizer>>();
 
 async function loadTokenizer(model: string): Promise<Tokenizer> {
   const read = async (file: string): Promise<object> =>
-    JSON.parse(await readFile(join(modelDir(model), file), "utf8")) as object;
+    JSON.parse(await readFile(join(getModelDir(model), file), "utf8")) as object;
   const { Tokenizer } = await import("@huggingface/tokenizers");
   return new Tokenizer(
     await read("tokenizer.json"),

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { expect } from "vitest";
-import { inRoot } from "@/lib/paths.mjs";
+import { resolveInRoot } from "@/lib/paths.mjs";
 import { waitUntil } from "@/lib/testing/wait-until";
 import type { TestServer } from "./test-server";
 
@@ -21,7 +21,10 @@ interface ExpectedRun {
   parameters: Readonly<Record<string, string>>;
 }
 
-/** Trains two steps by transformers or a trainer of TRL's, and expects the run on the server while it goes on and when it has ended. */
+/**
+ * Trains two steps by transformers or a trainer of TRL's, and expects the run on the server while it goes on and when
+ * it has ended.
+ */
 export const expectRunOfTransformers = (
   server: TestServer,
   python: string,
@@ -45,7 +48,7 @@ export async function expectRunOfScript(
   python: string,
   { script, name, metric, steps, parameters }: ExpectedRun,
 ): Promise<void> {
-  const client = inRoot("gpu-workers", "client");
+  const client = resolveInRoot("gpu-workers", "client");
   const child = spawn(python, script, {
     cwd: server.artifactsDir,
     stdio: ["pipe", "pipe", "pipe"],

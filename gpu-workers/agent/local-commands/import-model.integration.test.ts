@@ -8,7 +8,7 @@ import { Command } from "commander";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { predictConfigSchema } from "@/contracts/run-config/predict-config";
 import type { Message } from "@/contracts/run-config/prompt";
-import { inRoot, modelDir, PYTHON, SETUP_DIR } from "@/lib/paths.mjs";
+import { resolveInRoot, getModelDir, PYTHON, SETUP_DIR } from "@/lib/paths.mjs";
 import type { EngineClient } from "@/gpu-workers/llm/engine/client";
 import { openGenerator } from "@/gpu-workers/llm/generator/open-generator";
 import { loadTokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
@@ -34,7 +34,7 @@ const installed = await vi.hoisted(async () => {
 
 const run = promisify(execFile);
 const runPython = (code: string, ...args: string[]) =>
-  run(PYTHON, ["-c", code, ...args], { cwd: inRoot("gpu-workers") });
+  run(PYTHON, ["-c", code, ...args], { cwd: resolveInRoot("gpu-workers") });
 const SAVE_TINY = `
 import sys, torch
 from pathlib import Path
@@ -94,7 +94,7 @@ describe("an import", () => {
       "{% for m in messages %}{{ m.content.encode('utf-8').hex() }}{% endfor %}",
     );
     await expect(checkpoint("import", source, "--name", "odd")).rejects.toThrow(/chat template/);
-    expect(existsSync(modelDir("odd"))).toBe(false);
+    expect(existsSync(getModelDir("odd"))).toBe(false);
   });
 });
 
@@ -125,7 +125,7 @@ describe.skipIf(!existsSync(script) || !existsSync(installed))(
     } as unknown as EngineClient;
     const { signal } = new AbortController();
     const lastAsked = async (): Promise<string> =>
-      (await loadTokenizer(modelDir(NAME))).decode(asked.at(-1)!);
+      (await loadTokenizer(getModelDir(NAME))).decode(asked.at(-1)!);
 
     beforeAll(async () => {
       await mkdir(join(work, ".setup", "models"), { recursive: true });
@@ -175,20 +175,20 @@ describe.skipIf(!existsSync(script) || !existsSync(installed))(
       await own.model.reply({ messages, ...sampling }, signal);
       expect(await lastAsked()).toBe(render(messages));
 
-      const { chat } = await loadTokenizer(modelDir(NAME));
+      const { chat } = await loadTokenizer(getModelDir(NAME));
       const prompt = selectPrompt({ decoding: "free" });
       const start = prompt.renderStart("Where?", documents, config.search, chat);
       expect(start).toMatch(/^<\|start_header_id\|>system\n\nYou are a careful research/);
       expect(prompt.describeChat(chat)).toMatch(/^[0-9a-f]{8}$/);
       for (const ids of asked)
-        expect((await loadTokenizer(modelDir(NAME))).decode(ids)).not.toContain("<|im_");
+        expect((await loadTokenizer(getModelDir(NAME))).decode(ids)).not.toContain("<|im_");
       expect(start).not.toContain("<|im_");
     });
 
     it("reads its marks as the tokens that they are", async () => {
-      const model = await loadTokenizer(modelDir(NAME));
+      const model = await loadTokenizer(getModelDir(NAME));
       const tokenizer = JSON.parse(
-        await readFile(join(modelDir(NAME), "tokenizer.json"), "utf8"),
+        await readFile(join(getModelDir(NAME), "tokenizer.json"), "utf8"),
       ) as { added_tokens: { id: number; content: string }[] };
       const findTokenId = (content: string) =>
         tokenizer.added_tokens.find((token) => token.content === content)!.id;

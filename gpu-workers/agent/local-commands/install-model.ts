@@ -4,7 +4,7 @@ import { rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { AppError, parseOrThrow } from "@/contracts/errors";
-import { modelDir } from "@/lib/paths.mjs";
+import { getModelDir } from "@/lib/paths.mjs";
 import { importModel } from "./import-model";
 import { print } from "./terminal";
 
@@ -13,7 +13,7 @@ const nameSchema = z.string().regex(/^\w[\w.-]*$/, "give letters, digits, dots a
 /** @throws AppError "invalid-input" for a name that no model can have, "conflict" where there is a model of this name */
 export function checkNewModelName(name: string): void {
   parseOrThrow(nameSchema, name, "The model's name");
-  if (existsSync(modelDir(name)))
+  if (existsSync(getModelDir(name)))
     throw new AppError(
       "conflict",
       `There is a model "${name}" already. Give another name by --name.`,
@@ -34,7 +34,7 @@ export async function installModel(
   base: string | null,
   signal: AbortSignal,
 ): Promise<{ path: string; notes: string[] }> {
-  const target = modelDir(name);
+  const target = getModelDir(name);
   const building = join(dirname(target), `.importing-${randomUUID()}`);
   try {
     const { path, notes } = await importModel(source, base, building, signal);

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { inRoot, modelDir, PYTHON, SETUP_DIR } from "@/lib/paths.mjs";
+import { resolveInRoot, getModelDir, PYTHON, SETUP_DIR } from "@/lib/paths.mjs";
 import { fetchModel } from "./model";
 import { ModelHub, type HubRepository } from "./testing/model-hub";
 
@@ -38,7 +38,7 @@ beforeAll(async () => {
       "import sys; from pathlib import Path; from engine.models.tiny_model import save_qwen2; save_qwen2(Path(sys.argv[1]), 'tiny')",
       folder,
     ],
-    { cwd: inRoot("gpu-workers") },
+    { cwd: resolveInRoot("gpu-workers") },
   );
   const names = await readdir(folder);
   const contents = await Promise.all(names.map((name) => readFile(join(folder, name))));
@@ -79,10 +79,10 @@ const listModels = (): Promise<string[]> => readdir(join(SETUP_DIR, "models")).c
 describe("a model from the hub", { timeout: 120_000 }, () => {
   it("is said with size and licence, checked, and installed under its name in small letters", async () => {
     await fetchTiny();
-    expect(await readdir(modelDir(NAME))).toEqual(
+    expect(await readdir(getModelDir(NAME))).toEqual(
       expect.arrayContaining(["config.json", "model.safetensors", "tokenizer.json"]),
     );
-    expect(await readFile(join(modelDir(NAME), "model.safetensors"))).toEqual(
+    expect(await readFile(join(getModelDir(NAME), "model.safetensors"))).toEqual(
       saved["model.safetensors"],
     );
     // The download is gone once the model is there.
@@ -123,10 +123,10 @@ describe("a model from the hub", { timeout: 120_000 }, () => {
       "/cdn/notes.txt",
       "/cdn/model.safetensors bytes=15000-",
     ]);
-    expect(await readFile(join(modelDir(NAME), "model.safetensors"))).toEqual(
+    expect(await readFile(join(getModelDir(NAME), "model.safetensors"))).toEqual(
       saved["model.safetensors"],
     );
-    expect(existsSync(join(modelDir(NAME), "generation_config.json"))).toBe(false);
+    expect(existsSync(join(getModelDir(NAME), "generation_config.json"))).toBe(false);
     // The commit that was there before is gone.
     await expect(fetchTiny({ revision: before, name: "older" })).rejects.toMatchObject({
       code: "not-found",

@@ -12,7 +12,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-async function file(content: string | Buffer): Promise<string> {
+async function writeText(content: string | Buffer): Promise<string> {
   const path = join(folder, "file.jsonl");
   await writeFile(path, content);
   return path;
@@ -21,7 +21,7 @@ async function file(content: string | Buffer): Promise<string> {
 describe("lines", () => {
   it("know their number, place and text, across chunks and line endings", async () => {
     const long = "ä".repeat(1_500_000); // crosses the reader's chunks inside a character
-    const path = await file(`\ufefffirst\r\n\n${long}\nlast`);
+    const path = await writeText(`\ufefffirst\r\n\n${long}\nlast`);
     const lines = [];
     for await (const { number, text, offset, length } of readLines(path))
       lines.push({ number, text, offset, length });
@@ -37,7 +37,7 @@ describe("lines", () => {
 
   it("that are too long or not UTF-8 are errors with their number", async () => {
     const read = async (content: Buffer, limit?: number): Promise<void> => {
-      for await (const _ of readLines(await file(content), limit)) void _;
+      for await (const _ of readLines(await writeText(content), limit)) void _;
     };
     await expect(read(Buffer.from("ok\nabc\xff\n", "latin1"))).rejects.toThrow(
       "line 2 is not valid UTF-8",
@@ -56,7 +56,9 @@ describe("a corpus file", () => {
   ];
 
   it("gives documents by row and by id", async () => {
-    const corpus = await CorpusFile.open(await file(`${lines[0]}\n\n${lines[1]}\r\n${lines[2]}`));
+    const corpus = await CorpusFile.open(
+      await writeText(`${lines[0]}\n\n${lines[1]}\r\n${lines[2]}`),
+    );
     expect(corpus.size).toBe(3);
     expect(corpus.findRow("c")).toBe(2);
     expect(corpus.findRow("z")).toBeUndefined();
@@ -80,7 +82,7 @@ describe("a corpus file", () => {
 
   it("is known by its documents and their order, not by its layout", async () => {
     const hashCorpus = async (content: string): Promise<string> => {
-      const corpus = await CorpusFile.open(await file(content));
+      const corpus = await CorpusFile.open(await writeText(content));
       await corpus.close();
       return corpus.hash;
     };
@@ -95,7 +97,7 @@ describe("a corpus file", () => {
   });
 
   it("may be empty", async () => {
-    const corpus = await CorpusFile.open(await file(""));
+    const corpus = await CorpusFile.open(await writeText(""));
     expect(corpus.size).toBe(0);
     expect(await corpus.readRows([])).toEqual([]);
     await corpus.close();
@@ -106,16 +108,16 @@ describe("a corpus file", () => {
       "there is no corpus file at",
     );
     await expect(CorpusFile.open(folder)).rejects.toThrow("is not a file");
-    await expect(CorpusFile.open(await file(`${lines[0]}\n{"id": `))).rejects.toThrow(
+    await expect(CorpusFile.open(await writeText(`${lines[0]}\n{"id": `))).rejects.toThrow(
       'line 2 is not JSON: {"id":',
     );
-    await expect(CorpusFile.open(await file(`${lines[0]}\n\n${lines[0]}`))).rejects.toThrow(
+    await expect(CorpusFile.open(await writeText(`${lines[0]}\n\n${lines[0]}`))).rejects.toThrow(
       'line 3 repeats the id "a" of line 1',
     );
   });
 
   it("that is changed while in use is noticed", async () => {
-    const path = await file(lines.join("\n"));
+    const path = await writeText(lines.join("\n"));
     const corpus = await CorpusFile.open(path);
     await writeFile(path, lines.slice(1).join("\n"));
     await expect(corpus.readRows([0])).rejects.toThrow("was changed while it was in use");
@@ -150,11 +152,11 @@ describe("an imported corpus", () => {
 describe("a question file", () => {
   it("is read and checked", async () => {
     expect(
-      await readQuestions(await file('{"id":"q","question":"Who?","answers":["x"]}\n')),
+      await readQuestions(await writeText('{"id":"q","question":"Who?","answers":["x"]}\n')),
     ).toHaveLength(1);
     await expect(readQuestions(join(folder, "missing.jsonl"))).rejects.toThrow(
       "there is no question file at",
     );
-    await expect(readQuestions(await file("\n"))).rejects.toThrow("holds no question");
+    await expect(readQuestions(await writeText("\n"))).rejects.toThrow("holds no question");
   });
 });

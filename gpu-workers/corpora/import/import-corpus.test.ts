@@ -32,7 +32,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-function options(
+function buildOptions(
   path: string,
   overrides: Partial<ImportOptions> & { settings?: object } = {},
 ): ImportOptions {
@@ -53,7 +53,7 @@ function options(
   };
 }
 
-async function file(name: string, content: string | Buffer): Promise<string> {
+async function writeText(name: string, content: string | Buffer): Promise<string> {
   const path = join(folder, name);
   await mkdir(join(path, ".."), { recursive: true });
   await writeFile(path, content);
@@ -75,8 +75,11 @@ describe("an import", () => {
       { id: "1", contents: '"A (b) "c""\nLine one\nline two ü' },
       { id: "2", contents: '""\nUntitled' },
     ];
-    const path = await file("wiki.jsonl", lines.map((line) => JSON.stringify(line)).join("\n"));
-    const manifest = await importCorpus(options(path, { settings: { licence: "CC BY-SA" } }));
+    const path = await writeText(
+      "wiki.jsonl",
+      lines.map((line) => JSON.stringify(line)).join("\n"),
+    );
+    const manifest = await importCorpus(buildOptions(path, { settings: { licence: "CC BY-SA" } }));
     expect(manifest).toMatchObject({
       name: "mine",
       documents: 3,
@@ -116,11 +119,11 @@ describe("an import", () => {
       [{ title: "T", content: "e", contents: "T. e" }, "T", "e"],
       [{ title: "T", text: "f", contents: "another" }, "T", "f"],
     ];
-    const path = await file(
+    const path = await writeText(
       "forms.jsonl",
       lines.map(([line], id) => JSON.stringify({ id: `${id}`, ...line })).join("\n"),
     );
-    const manifest = await importCorpus(options(path));
+    const manifest = await importCorpus(buildOptions(path));
     expect(manifest.contentsForms).toEqual({
       quoted: 3,
       text: 5,
@@ -147,7 +150,7 @@ describe("an import", () => {
     await corpus.close();
     expect(corpus.note).toBeUndefined();
     // One that was imported before answers as before, and says so.
-    const before = await corpusOfBefore();
+    const before = await writeEarlierCorpus();
     expect(before.note).toMatch(/^The corpus was imported before the form of each line was kept/);
     expect(before.hash).toBe(manifest.hash);
     const old = await before.readRows(rows);
@@ -156,20 +159,20 @@ describe("an import", () => {
     );
     await before.close();
     // Its content is that of the same titles and texts in any other form.
-    const plain = await file(
+    const plain = await writeText(
       "plain.jsonl",
       lines.map(([, title, text], id) => JSON.stringify({ id: `${id}`, title, text })).join("\n"),
     );
-    const same = await importCorpus(options(plain, { name: "plain" }));
+    const same = await importCorpus(buildOptions(plain, { name: "plain" }));
     expect([same.hash, same.contentsForms]).toEqual([manifest.hash, { quoted: lines.length }]);
 
     /** The imported corpus as an earlier version wrote it: title and text alone, no forms in its manifest. */
-    async function corpusOfBefore(): Promise<CorpusFile> {
+    async function writeEarlierCorpus(): Promise<CorpusFile> {
       const at = join(folder, "before", "documents.jsonl");
       const old = `${lines.map(([, title, text], id) => JSON.stringify({ id: `${id}`, title, text })).join("\n")}\n`;
       const { contentsForms: _, ...rest } = manifest;
-      await file("before/documents.jsonl", old);
-      await file(
+      await writeText("before/documents.jsonl", old);
+      await writeText(
         "before/manifest.json",
         JSON.stringify({ ...rest, bytes: Buffer.byteLength(old) }),
       );
@@ -178,16 +181,16 @@ describe("an import", () => {
   });
 
   it("takes MedRAG's chunk files: a folder of JSONL, title and content", async () => {
-    await file(
+    await writeText(
       "chunk/b.jsonl",
       JSON.stringify({ id: "b_0", title: "T", content: "second", contents: "T. second" }),
     );
-    await file(
+    await writeText(
       "chunk/a.jsonl",
       JSON.stringify({ id: "a_0", title: "T", content: "first", contents: "T. first" }),
     );
-    await file("chunk/.hidden.jsonl", "nonsense");
-    const manifest = await importCorpus(options(join(folder, "chunk")));
+    await writeText("chunk/.hidden.jsonl", "nonsense");
+    const manifest = await importCorpus(buildOptions(join(folder, "chunk")));
     expect(await documents()).toEqual([
       { id: "a_0", title: "T", text: "first", contentsForm: "sentence" },
       { id: "b_0", title: "T", text: "second", contentsForm: "sentence" },
@@ -207,7 +210,7 @@ describe("an import", () => {
         `${good("a")}\n${good("a", "other")}\n${good("c", "a")}\n${good("e", " ")}\n{"id":"n","text":["x"]}\n`,
       ),
     ]);
-    const manifest = await importCorpus(options(await file("x.jsonl", content)));
+    const manifest = await importCorpus(buildOptions(await writeText("x.jsonl", content)));
     expect(await documents()).toEqual(
       ["a", "b"]
         .map((id) => ({ id, title: "", text: id }))
@@ -231,14 +234,14 @@ describe("an import", () => {
   });
 
   it("passes a line of 100 MB by in constant memory", async () => {
-    const path = await file("x.jsonl", '{"id":"a","text":"a"}\n{"id":"long","text":"');
+    const path = await writeText("x.jsonl", '{"id":"a","text":"a"}\n{"id":"long","text":"');
     const mebibyte = Buffer.alloc(1024 * 1024, 0x78);
     for (let i = 0; i < 100; i++) await appendFile(path, mebibyte);
     await appendFile(path, '"}\n{"id":"b","text":"b"}\n');
     const before = process.memoryUsage().rss;
     let highest = before;
     const watch = setInterval(() => (highest = Math.max(highest, process.memoryUsage().rss)), 5);
-    const manifest = await importCorpus(options(path));
+    const manifest = await importCorpus(buildOptions(path));
     clearInterval(watch);
     expect(manifest).toMatchObject({
       documents: 2,
@@ -251,12 +254,12 @@ describe("an import", () => {
   });
 
   it("of text and tables with bad bytes and rows takes the rest, file by file", async () => {
-    await file(
+    await writeText(
       "notes/a.txt",
       Buffer.concat([Buffer.from("one\ntwo "), Buffer.from([0xff]), Buffer.from(" three\nfour")]),
     );
-    await file("notes/b.txt", "five");
-    const text = await importCorpus(options(join(folder, "notes"), { name: "notes" }));
+    await writeText("notes/b.txt", "five");
+    const text = await importCorpus(buildOptions(join(folder, "notes"), { name: "notes" }));
     expect(await documents("notes")).toEqual([
       { id: "a.txt#1", title: "a", text: "one\ntwo \ufffd three\nfour" },
       { id: "b.txt#1", title: "b", text: "five" },
@@ -265,10 +268,10 @@ describe("an import", () => {
       total: 1,
       first: [{ file: "a.txt", line: 2, reason: expect.stringContaining("not UTF-8") as string }],
     });
-    await file("tables/a.csv", 'id,text\n1,"x\ny"\n2,"open\n3,z\n');
-    await file("tables/b.csv", "id,text\n4,w\n");
+    await writeText("tables/a.csv", 'id,text\n1,"x\ny"\n2,"open\n3,z\n');
+    await writeText("tables/b.csv", "id,text\n4,w\n");
     const tables = await importCorpus(
-      options(join(folder, "tables"), { name: "tables", runId: RUN.replace("aa", "bb") }),
+      buildOptions(join(folder, "tables"), { name: "tables", runId: RUN.replace("aa", "bb") }),
     );
     expect((await documents("tables")).map((document) => (document as { id: string }).id)).toEqual([
       "1",
@@ -284,9 +287,9 @@ describe("an import", () => {
   });
 
   it("of many small files writes its journal now and then, not for each", async () => {
-    for (let i = 0; i < 100; i++) await file(`many/${i}.txt`, `text of ${i}`);
+    for (let i = 0; i < 100; i++) await writeText(`many/${i}.txt`, `text of ${i}`);
     vi.mocked(writeJournal).mockClear();
-    const manifest = await importCorpus(options(join(folder, "many"), { journalMs: 60_000 }));
+    const manifest = await importCorpus(buildOptions(join(folder, "many"), { journalMs: 60_000 }));
     expect(manifest).toMatchObject({ documents: 100, source: { files: 100 } });
     // When it begins, and when all is read.
     expect(writeJournal).toHaveBeenCalledTimes(2);
@@ -294,12 +297,12 @@ describe("an import", () => {
 
   it("goes on where its journal lies files behind", async () => {
     for (let i = 0; i < 60; i++)
-      await file(
+      await writeText(
         `many/${String(i).padStart(2, "0")}.jsonl`,
         `${JSON.stringify({ id: `d${i}`, text: `text ${i % 7}` })}\n${JSON.stringify({ id: "same", text: "same" })}\nbroken\n`,
       );
     const whole = await importCorpus(
-      options(join(folder, "many"), { name: "whole", runId: RUN.replace("aa", "bb") }),
+      buildOptions(join(folder, "many"), { name: "whole", runId: RUN.replace("aa", "bb") }),
     );
     for (const [files, journalMs] of [
       [20, 0],
@@ -312,7 +315,7 @@ describe("an import", () => {
       };
       await expect(
         importCorpus(
-          options(join(folder, "many"), {
+          buildOptions(join(folder, "many"), {
             signal: stop.signal,
             onProgress,
             journalMs,
@@ -321,7 +324,7 @@ describe("an import", () => {
         ),
       ).rejects.toThrow("stopped");
     }
-    const manifest = await importCorpus(options(join(folder, "many")));
+    const manifest = await importCorpus(buildOptions(join(folder, "many")));
     expect(await readFile(imported())).toEqual(await readFile(imported("whole")));
     expect(manifest).toMatchObject({
       documents: 61,
@@ -331,12 +334,12 @@ describe("an import", () => {
   });
 
   it("without a good passage is an error that shows why, and leaves no corpus", async () => {
-    await expect(importCorpus(options(await file("x.jsonl", "")))).rejects.toThrow(
+    await expect(importCorpus(buildOptions(await writeText("x.jsonl", "")))).rejects.toThrow(
       "holds no passage at all",
     );
     await expect(
       importCorpus(
-        options(await file("y.jsonl", "nonsense\n"), { runId: RUN.replace("aa", "bb") }),
+        buildOptions(await writeText("y.jsonl", "nonsense\n"), { runId: RUN.replace("aa", "bb") }),
       ),
     ).rejects.toThrow(
       /holds no good passage; 1 lines cannot be used:\ny.jsonl, line 1 is not JSON/,
@@ -345,36 +348,39 @@ describe("an import", () => {
   });
 
   it("refuses what cannot be told apart or is not there", async () => {
-    await expect(importCorpus(options(join(folder, "none.jsonl")))).rejects.toThrow(
+    await expect(importCorpus(buildOptions(join(folder, "none.jsonl")))).rejects.toThrow(
       "There is no file or folder",
     );
-    await expect(importCorpus(options(await file("x.bin", "x")))).rejects.toThrow(
+    await expect(importCorpus(buildOptions(await writeText("x.bin", "x")))).rejects.toThrow(
       'has no column "text"; its columns are "x"',
     );
-    await file("mixed/a.jsonl", "{}");
-    await file("mixed/b.csv", "id,text\n1,x\n");
-    await expect(importCorpus(options(join(folder, "mixed")))).rejects.toThrow(
+    await writeText("mixed/a.jsonl", "{}");
+    await writeText("mixed/b.csv", "id,text\n1,x\n");
+    await expect(importCorpus(buildOptions(join(folder, "mixed")))).rejects.toThrow(
       "several formats: 1 jsonl, 1 csv",
     );
-    const path = await file("ok.jsonl", '{"id":"a","text":"a"}');
-    await importCorpus(options(path));
+    const path = await writeText("ok.jsonl", '{"id":"a","text":"a"}');
+    await importCorpus(buildOptions(path));
     await expect(
-      importCorpus(options(path, { runId: RUN.replace("aa", "cc") })),
+      importCorpus(buildOptions(path, { runId: RUN.replace("aa", "cc") })),
     ).rejects.toMatchObject({
       code: "conflict",
       message: expect.stringContaining("already") as string,
     });
-    await expect(importCorpus(options(path, { name: "atlas" }))).rejects.toMatchObject({
+    await expect(importCorpus(buildOptions(path, { name: "atlas" }))).rejects.toMatchObject({
       code: "conflict",
     });
     // The same run again has nothing left to do.
-    expect((await importCorpus(options(path))).documents).toBe(1);
+    expect((await importCorpus(buildOptions(path))).documents).toBe(1);
     await expect(
       importCorpus(
-        options(await file("cut.jsonl.gz", gzipSync('{"id":"a","text":"a"}\n').subarray(0, 20)), {
-          name: "cut",
-          runId: RUN.replace("aa", "dd"),
-        }),
+        buildOptions(
+          await writeText("cut.jsonl.gz", gzipSync('{"id":"a","text":"a"}\n').subarray(0, 20)),
+          {
+            name: "cut",
+            runId: RUN.replace("aa", "dd"),
+          },
+        ),
       ),
     ).rejects.toThrow("is not a whole gzip file");
   });
@@ -458,11 +464,11 @@ const sources: [string, string, () => string | Buffer][] = [
 ];
 
 /** A file, a folder of many small ones, or parts of one. */
-async function source(name: string, content: string | Buffer): Promise<string> {
+async function writeSource(name: string, content: string | Buffer): Promise<string> {
   if (name === PARTS) return writeParts(folder, PARTS, content, 7);
-  if (name !== FOLDER) return file(name, content);
+  if (name !== FOLDER) return writeText(name, content);
   for (const [i, part] of content.toString().split(SEPARATOR).entries())
-    await file(join(FOLDER, `${String(i).padStart(3, "0")}.jsonl`), part);
+    await writeText(join(FOLDER, `${String(i).padStart(3, "0")}.jsonl`), part);
   return join(folder, FOLDER);
 }
 
@@ -471,9 +477,9 @@ const INTERRUPTIONS = 5;
 
 describe.each(sources)("an interrupted import of %s", (_kind, name, content) => {
   it("goes on where it was, and equals one that was not, byte for byte", async () => {
-    const path = await source(name, content());
+    const path = await writeSource(name, content());
     const settings = { chunkTokens: 16, chunkOverlap: 4 };
-    const undisturbed = await importCorpus(options(path, { name: "whole", settings }));
+    const undisturbed = await importCorpus(buildOptions(path, { name: "whole", settings }));
     let interruptions = 0;
     let manifest: CorpusManifest | null = null;
     const runId = RUN.replace("aa", "ee");
@@ -487,7 +493,7 @@ describe.each(sources)("an interrupted import of %s", (_kind, name, content) => 
       };
       try {
         manifest = await importCorpus(
-          options(path, {
+          buildOptions(path, {
             name: "parts",
             settings,
             runId,

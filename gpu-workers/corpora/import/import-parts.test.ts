@@ -16,7 +16,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 
 const options = (path: string, overrides: Parameters<typeof buildImportOptions>[2] = {}) =>
   buildImportOptions(folder, path, overrides);
-async function file(name: string, content: string | Buffer): Promise<string> {
+async function writeText(name: string, content: string | Buffer): Promise<string> {
   await writeFile(join(folder, name), content);
   return join(folder, name);
 }
@@ -32,10 +32,10 @@ describe("the parts of a file", () => {
   it("are imported as the whole would be, from their folder or by how their names begin, in an order that is said", async () => {
     const content = packed();
     const whole = await importCorpus(
-      options(await file("wiki.jsonl.gz", content), { name: "whole" }),
+      options(await writeText("wiki.jsonl.gz", content), { name: "whole" }),
     );
     const byName = split("named/wiki.jsonl.gz.", content, 4);
-    await file("named/other.csv", "id,text\na,b");
+    await writeText("named/other.csv", "id,text\na,b");
     split("unnamed/", content, 3);
     const said: string[] = [];
     const settings = { sha256: hashText(content) };

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { AppError } from "@/contracts/errors";
-import { modelDir } from "@/lib/paths.mjs";
+import { getModelDir } from "@/lib/paths.mjs";
 import { TextTokenizer } from "@/gpu-workers/runtime/text-tokenizer";
 import type { Encoding } from "@/contracts/formats/reading";
 import type { CorpusItem, OpenedCorpusFile } from "@/core/corpora/read-corpus-records";
@@ -202,7 +202,10 @@ async function* readBlocks(pieces: AsyncIterable<string>): AsyncGenerator<Block>
   yield block(text, true);
 }
 
-/** The end of the first run of white space after `position`; a text without any is cut there, but never within a character. */
+/**
+ * The end of the first run of white space after `position`; a text without any is cut there, but never within a
+ * character.
+ */
 function findEdgeAfter(text: string, position: number): number {
   const pattern = /\s(?=\S)/g;
   pattern.lastIndex = position;
@@ -261,7 +264,7 @@ function getTokenCounter(): Promise<(word: string) => number> {
 }
 
 async function loadTokenCounter(): Promise<(word: string) => number> {
-  const folder = modelDir(DEFAULT_ENCODER);
+  const folder = getModelDir(DEFAULT_ENCODER);
   const path = join(folder, "tokenizer.json");
   if (!existsSync(path))
     throw new AppError(

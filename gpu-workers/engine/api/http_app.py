@@ -81,7 +81,7 @@ def make_app(operations: Operations, secret: str) -> FastAPI:
 
     @app.get("/capabilities")
     async def capabilities():
-        return operations.engine.capabilities()
+        return operations.engine.describe_capabilities()
 
     @app.post("/operations")
     async def start(request: Request, wait: float = 0):

@@ -119,7 +119,7 @@ def find_model(request: CompletionRequest, engine: EngineProtocol) -> tuple[Serv
     name, _, base = request.model.partition(":")
     if base not in ("", "base"):
         raise EngineError("not-found", f'Model {request.model!r}: after ":" only "base" is known.')
-    model = engine.model(name)
+    model = engine.get_model(name)
     return model, bool(model.trainable) and not base
 
 

@@ -158,7 +158,9 @@ def read_shards(trainable: ShardedTrainable, folder: Path, state: dict) -> dict[
     keys = list_keys(state)
     on_device = (VALUES, GRADIENT)
     vectors = {
-        key: torch.empty_like(trainable.values) if key in on_device else trainable.make_aside()
+        key: torch.empty_like(trainable.values)
+        if key in on_device
+        else trainable.allocate_offloaded()
         for key in keys
     }
     wanted = name_tensors(vectors, trainable.wrap_rows)

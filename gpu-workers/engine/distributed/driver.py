@@ -257,7 +257,7 @@ class DistributedEngine:
             for i, rank in enumerate(self.actors)
         ]
         self.places: list[dict] = ray.get(joined, timeout=JOIN_SECONDS)
-        self._capabilities = ray.get(self.actors[0].describe.remote(), timeout=JOIN_SECONDS)
+        self._capabilities: dict = ray.get(self.actors[0].describe.remote(), timeout=JOIN_SECONDS)
 
     def _choose_rendezvous(self) -> str:
         """Where the ranks find each other: a file, or among several machines a port of rank 0.
@@ -279,7 +279,7 @@ class DistributedEngine:
         except Exception as error:
             self.fail(describe_failure(error))
 
-    def model(self, name: str) -> RemoteModel:
+    def get_model(self, name: str) -> RemoteModel:
         """Raises `not-found` where there is none of this name."""
         if name not in self.models:
             present = ", ".join(self.models) or "none"
@@ -288,7 +288,7 @@ class DistributedEngine:
             ).to_exception()
         return self.models[name]
 
-    def capabilities(self) -> dict:
+    def describe_capabilities(self) -> dict:
         """Those of rank 0, with the models and where the ranks are."""
         models = [
             {"id": m.name, "base": m.base.folder.name, "head": m.head, "step": m.step}

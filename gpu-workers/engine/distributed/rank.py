@@ -155,7 +155,7 @@ class RankEngine(Engine):
 
     def sharded(self, name: str) -> ShardedTrainable:
         """What is trained of a model; raises `unsupported` where nothing is."""
-        trainable = self.model(name).require_trainable()
+        trainable = self.get_model(name).require_trainable()
         assert isinstance(trainable, ShardedTrainable)
         return trainable
 
@@ -214,7 +214,7 @@ class RankEngine(Engine):
         rank goes on alone.
         """
         if isinstance(body, dialect.ForwardBody):
-            model = self.model(name)
+            model = self.get_model(name)
             is_sharded = self.find_shards(model) is not None
             return is_sharded or (body.adapter and model.spec["full"] is not None)
         return kind == "forward_backward"
@@ -222,7 +222,7 @@ class RankEngine(Engine):
     def prepare(self, name: str, body: DialectModel) -> None:
         """Gathers what an operation that ranks run alone needs of all of them."""
         assert isinstance(body, dialect.SampleBody | dialect.ForwardBody)
-        model = self.model(name)
+        model = self.get_model(name)
         shards = self.find_shards(model)
         if shards is not None:
             assert isinstance(model, Model)
@@ -240,7 +240,7 @@ class RankEngine(Engine):
         """This rank's part of the data; where layers are gathered in step with the others."""
         if not self.is_in_step("forward", name, body):
             return super().forward(name, body, check)
-        model, trainable = self.model(name), self.sharded(name)
+        model, trainable = self.get_model(name), self.sharded(name)
         forward_backward.check_forward(model, body)
         self.drop_whole_tensors()
         passes: dict[str, torch.Tensor | None] = {
@@ -291,7 +291,7 @@ class RankEngine(Engine):
         of one token, whose gradient is 0.
         """
         started = time.perf_counter()
-        model, trainable = self.model(name), self.sharded(name)
+        model, trainable = self.get_model(name), self.sharded(name)
         forward_backward.check_loss(model, body)
         self.drop_whole_tensors()
         trainable.update_network()
@@ -351,14 +351,14 @@ class RankEngine(Engine):
             yield batch or idle, batch is not None
 
     def import_weights(self, name: str, body: dialect.PathBody, check: Check) -> dict:
-        model = self.model(name)
+        model = self.get_model(name)
         trainable = self.sharded(name)
         values = self.agree(
             lambda: trainable.take_values(huggingface.read_weights(model, Path(body.path)))
         )
         trainable.reset(values)
         model.clear_activations()
-        return self.weights_hash(name, dialect.EmptyBody(), check)
+        return self.hash_weights(name, dialect.EmptyBody(), check)
 
     def export(self, name: str, body: dialect.ExportBody, check: Check) -> dict:
         """Rank 0 writes the folder; the others bring their rows."""
@@ -373,7 +373,7 @@ class RankEngine(Engine):
 
     def save_state(self, name: str, body: dialect.PathBody, check: Check) -> dict:
         """Every rank writes its rows into one folder, which takes its place when all have."""
-        model, trainable = self.model(name), self.sharded(name)
+        model, trainable = self.get_model(name), self.sharded(name)
         target = Path(body.path).absolute()
         building = saved_state.get_partial_folder(target)
         digest = trainable.hash()
@@ -398,7 +398,7 @@ class RankEngine(Engine):
 
     def load_state(self, name: str, body: dialect.PathBody, check: Check) -> dict:
         """Loads a state that any number of ranks or one process saved."""
-        model, trainable = self.model(name), self.sharded(name)
+        model, trainable = self.get_model(name), self.sharded(name)
         folder = saved_state.find_state(body.path)
         state = self.agree(lambda: saved_state.read_state(folder, model.spec))
         if state["format"] == saved_state.SHARDED_FORMAT:
@@ -460,7 +460,7 @@ class Rank:
     def describe(self) -> dict:
         """The capabilities of this rank."""
         assert self.engine is not None
-        return self.engine.capabilities()
+        return self.engine.describe_capabilities()
 
     def ping(self) -> None:
         """Returns at once from a process that lives, whatever it computes."""

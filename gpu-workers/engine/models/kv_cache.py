@@ -66,9 +66,9 @@ class KVCache:
         ends = [*other.tree.list_leaves(), *sessions.values()]
         self.begin_call()
         try:
-            mine = self.insert(other.tree.path_tokens(node) for node in ends)
+            mine = self.insert(other.tree.gather_path_tokens(node) for node in ends)
             if fresh := self.tree.fresh:
-                paths = [other.tree.path_slots(node) for node in ends]
+                paths = [other.tree.gather_path_slots(node) for node in ends]
                 there = np.concatenate([paths[n.owner][n.start : n.end] for n in fresh])
                 here = np.concatenate([n.slots for n in fresh])
                 source, target = to_index(there, self.device), to_index(here, self.device)
@@ -210,7 +210,7 @@ class KVCache:
         for node, length in zip(nodes, lengths, strict=True):
             depths = np.arange(node.end - length, node.end)
             segments.append(
-                Segment(np.arange(row, row + length), depths, self.tree.path_slots(node))
+                Segment(np.arange(row, row + length), depths, self.tree.gather_path_slots(node))
             )
             slots.append(node.slots[-length:])
             positions.append(depths)
@@ -225,7 +225,7 @@ class KVCache:
             order = {id(leaf): i for i, leaf in enumerate(unique)}
             rows = to_index(np.array([ends[id(leaf)] for leaf in unique]), self.device)
             last = [
-                Segment(np.array([i]), np.array([leaf.end - 1]), self.tree.path_slots(leaf))
+                Segment(np.array([i]), np.array([leaf.end - 1]), self.tree.gather_path_slots(leaf))
                 for i, leaf in enumerate(unique)
             ]
             last_plan = make_plan(last, len(unique), c, self.device, self.dtype)

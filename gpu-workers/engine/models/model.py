@@ -361,7 +361,7 @@ class Model(ModelState[FrozenBase, Lora | FullFinetuning]):
             raise
         if sessions is not None:
             lower.mark_session_ends(sessions, leaves)
-        return [lower.tree.path_slots(leaf) for leaf in leaves], computed
+        return [lower.tree.gather_path_slots(leaf) for leaf in leaves], computed
 
     @torch.no_grad()
     def prefill(
@@ -389,7 +389,7 @@ class Model(ModelState[FrozenBase, Lora | FullFinetuning]):
             upper.rollback()
             raise
         upper.mark_session_ends(sessions, leaves)
-        caches, slots = [upper], [[upper.tree.path_slots(leaf) for leaf in leaves]]
+        caches, slots = [upper], [[upper.tree.gather_path_slots(leaf) for leaf in leaves]]
         if lower is not None and lower_slots is not None:
             caches, slots = [lower, *caches], [lower_slots, *slots]
         last = to_index(np.array([order[id(leaf)] for leaf in leaves]), hidden.device)

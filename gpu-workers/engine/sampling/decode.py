@@ -11,7 +11,7 @@ from torch import Tensor
 from ..models.attention import attend_with_lse, build_causal_mask, lay_out_queries, to_index
 from ..models.kv_cache import KVCache
 from ..models.llama import Llama, LlamaConfig, run_layers
-from .radix_tree import common_prefix_length
+from .radix_tree import count_common_prefix
 
 # A prefix is attended to as one block for all its rows where that saves reading at least this many
 # keys.
@@ -37,7 +37,7 @@ def find_shared_blocks(rows: list[list[int]]) -> list[list[Block]]:
     A row is in at most one block of a level, and the blocks of a row follow on each other in depth.
     """
     levels: list[list[Block]] = []
-    adjacent = [common_prefix_length(a, b) for a, b in itertools.pairwise(rows)]
+    adjacent = [count_common_prefix(a, b) for a, b in itertools.pairwise(rows)]
 
     def split(first: int, last: int, start: int, level: int) -> None:
         if last - first < 2 or level == MAX_SHARED_LEVELS:

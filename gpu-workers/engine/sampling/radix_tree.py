@@ -29,7 +29,7 @@ class Node:
         return self.start + len(self.tokens)
 
 
-def common_prefix_length(a: list[int], b: list[int], a_start: int = 0, b_start: int = 0) -> int:
+def count_common_prefix(a: list[int], b: list[int], a_start: int = 0, b_start: int = 0) -> int:
     """Length of the longest common prefix of a[a_start:] and b[b_start:]."""
     limit = min(len(a) - a_start, len(b) - b_start)
     if a[a_start : a_start + limit] == b[b_start : b_start + limit]:
@@ -72,7 +72,7 @@ class RadixTree:
                 node.children[ids[depth]] = child
                 self.fresh.append(child)
             else:
-                matched = common_prefix_length(child.tokens, ids, 0, depth)
+                matched = count_common_prefix(child.tokens, ids, 0, depth)
                 if matched < len(child.tokens):
                     child = self._split(child, matched)
             child.used, child.owner = clock, owner
@@ -93,7 +93,7 @@ class RadixTree:
             self.fresh.append(head)
         return head
 
-    def path_slots(self, node: Node) -> np.ndarray:
+    def gather_path_slots(self, node: Node) -> np.ndarray:
         """Slots of all tokens from the root to the end of `node`; the index is the depth."""
         parts = []
         while node.parent is not None:
@@ -101,7 +101,7 @@ class RadixTree:
             node = node.parent
         return np.concatenate(parts[::-1]) if parts else self.root.slots
 
-    def path_tokens(self, node: Node) -> list[int]:
+    def gather_path_tokens(self, node: Node) -> list[int]:
         """All tokens from the root to the end of `node`."""
         parts = []
         while node.parent is not None:

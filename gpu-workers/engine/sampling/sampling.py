@@ -356,7 +356,7 @@ def sample_tokens(
             [row.uniforms[len(row.ids)] for row in rows], dtype=torch.float64, device=logits.device
         )
         drawn_from = truncate_distribution(drawn_from, rows)
-        tokens = torch.where(greedy, tokens, inverse_cdf(drawn_from, uniforms))
+        tokens = torch.where(greedy, tokens, invert_cdf(drawn_from, uniforms))
     logprobs = (logits.gather(1, tokens[:, None]) - lse)[:, 0].tolist()
     for row, token, logprob, entropy in zip(
         rows, tokens.tolist(), logprobs, entropies, strict=True
@@ -434,7 +434,7 @@ def truncate_by_top_p(probabilities: Tensor, p: float) -> None:
             return
 
 
-def inverse_cdf(probabilities: Tensor, uniforms: Tensor, block: int = 512) -> Tensor:
+def invert_cdf(probabilities: Tensor, uniforms: Tensor, block: int = 512) -> Tensor:
     """Index at which the cumulative sum of each row [rows, n] passes uniforms[row] of its total.
 
     Works on two levels, blocks and then the tokens of one block: a cumulative sum over the whole

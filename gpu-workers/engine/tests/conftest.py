@@ -111,7 +111,7 @@ class Session:
         self.engine = engine or make_engine()
         self.folder, self.name = folder, name
         self.call("create_model", base=str(folder), lora=lora, seed=seed, **body)
-        self.any_model = self.engine.model(name)
+        self.any_model = self.engine.get_model(name)
         if randomize and self.any_model.trainable:
             # B and the value head are zero at first, which would hide mistakes in the gradients of
             # what lies before them.

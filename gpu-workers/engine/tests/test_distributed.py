@@ -152,7 +152,7 @@ def read_state(one: Caller, path: Path, name: str, **settings):
     """What was trained, of a saved state, in one process."""
     one.make(name, **settings)
     one("load_state", name, path=str(path))
-    trainable = one.engine.model(name).require_trainable()
+    trainable = one.engine.get_model(name).require_trainable()
     one("delete_model", name)
     return trainable
 
@@ -204,7 +204,7 @@ def test_gradients_and_steps_equal_those_of_one_process(
                     assert len(found[key]) == len(expected[key])
                     for row, wanted in zip(found[key], expected[key], strict=True):
                         assert row == pytest.approx(wanted, abs=1e-4)
-        gradient = one.engine.model(case).require_trainable().gradient
+        gradient = one.engine.get_model(case).require_trainable().gradient
         for engine in (two, three):
             path = tmp_path / f"{engine.engine.ranks}-{step}"
             engine("save_state", case, path=str(path))
@@ -340,7 +340,7 @@ def test_a_damaged_checkpoint_changes_nothing(one, two, tmp_path):
 
 def test_metadata_that_would_run_code_are_refused(one, tmp_path):
     one.make("refused")
-    state = one.engine.model("refused").spec
+    state = one.engine.get_model("refused").spec
     (tmp_path / "state.json").write_text(
         json.dumps(
             {"format": 2, "step": 0, **state, "hash": "", "snapshots": [], "gradient": False}
@@ -385,7 +385,7 @@ def test_a_failure_on_one_rank_adds_nothing_anywhere(two, one, tmp_path):
     one("forward_backward", "failing", loss="cross_entropy", data=make_data(2))
     two("save_state", "failing", path=str(tmp_path / "state"))
     saved = read_state(one, tmp_path / "state", "probe")
-    assert differ(saved.gradient, one.engine.model("failing").require_trainable().gradient) < (
+    assert differ(saved.gradient, one.engine.get_model("failing").require_trainable().gradient) < (
         TOLERANCE
     )
 
@@ -414,10 +414,10 @@ def test_bfloat16_weights_keep_float32_masters(cluster, tiny, tmp_path):
         second = engine("forward_backward", loss="cross_entropy", data=data)["loss"]
         assert second == pytest.approx(first, rel=1e-2)
     two("save_state", path=str(tmp_path / "two"))
-    values = one.engine.model("m").require_trainable().values.clone()
-    gradient = one.engine.model("m").require_trainable().gradient
+    values = one.engine.get_model("m").require_trainable().values.clone()
+    gradient = one.engine.get_model("m").require_trainable().gradient
     one("load_state", path=str(tmp_path / "two"))
-    loaded = one.engine.model("m").require_trainable()
+    loaded = one.engine.get_model("m").require_trainable()
     assert not torch.equal(values, values.bfloat16().float())
     assert differ(loaded.values, values) < 1e-4
     # Each rank's part of a gradient is rounded to bfloat16, eight bits.
@@ -433,12 +433,12 @@ def test_a_model_that_cannot_be_made_is_made_nowhere(two):
         two.make("nowhere")
     two("delete_model", "nowhere")
     with pytest.raises(EngineError, match="no model"):
-        two.engine.model("nowhere")
+        two.engine.get_model("nowhere")
 
 
 def test_the_engine_tells_where_its_ranks_are_and_what_they_did(two):
     two.make("told")
-    capabilities = dialect.Capabilities.model_validate(two.engine.capabilities())
+    capabilities = dialect.Capabilities.model_validate(two.engine.describe_capabilities())
     assert capabilities.cluster is not None
     assert [rank.rank for rank in capabilities.cluster.ranks] == [0, 1]
     computes = [(rank.deviceMemoryBytes, rank.dtype) for rank in capabilities.cluster.ranks]
@@ -457,12 +457,12 @@ def test_the_engine_tells_where_its_ranks_are_and_what_they_did(two):
 
 def test_the_check_of_gpus_checks_ranks_and_can_fail(two, tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(check_gpu, "open_ranks", lambda *_: nullcontext(two.engine))
-    right = check_gpu.RanksRunner.gradient
+    right = check_gpu.RanksRunner.get_gradient
 
     def spoil_one(self, model):
         return right(self, model) * (1.01 if model == "full" else 1.0)
 
-    monkeypatch.setattr(check_gpu.RanksRunner, "gradient", spoil_one)
+    monkeypatch.setattr(check_gpu.RanksRunner, "get_gradient", spoil_one)
     checks = check_gpu.check_ranks(tiny, "cpu", 320, 2, 2, 64, tmp_path)
     assert [c.name for c in checks if c.holds is False] == ["2 ranks against CPU, gradient, full"]
     assert sum(c.holds is True for c in checks) >= 7
@@ -556,11 +556,11 @@ def test_where_a_rank_ends_at_the_start_all_start_once_more(
     ended = tmp_path / "ended"
 
     class EndingRank(Rank):
-        def join(self, rank, *arguments):
+        def join(self, rank, ranks, rendezvous, settings):
             if rank == 1 and not ended.exists():
                 ended.touch()
                 os._exit(1)
-            return super().join(rank, *arguments)
+            return super().join(rank, ranks, rendezvous, settings)
 
     monkeypatch.setattr(driver, "Rank", EndingRank)
     caller = start(2, tiny)

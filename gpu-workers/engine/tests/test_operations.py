@@ -43,10 +43,10 @@ def test_a_repeated_id_changes_nothing(operations):
     send = request("a", "forward_backward", 1, loss="cross_entropy", data=[DATUM])
     first = operations.submit(send)
     result = done(first)
-    gradient = operations.engine.model("m").require_trainable().gradient.clone()
+    gradient = operations.engine.get_model("m").require_trainable().gradient.clone()
     assert operations.submit(send) is first
     assert done(first) == result
-    assert torch.equal(operations.engine.model("m").require_trainable().gradient, gradient)
+    assert torch.equal(operations.engine.get_model("m").require_trainable().gradient, gradient)
     done(operations.submit(request("b", "optim_step", 2, learningRate=1e-3)))
     assert operations.submit(request("b", "optim_step", 2, learningRate=1e-3)).result["step"] == 1
 
@@ -105,7 +105,7 @@ def test_cancelling_a_running_and_a_waiting_operation(operations):
     for operation in (long, waiting):
         operation.finished.result(timeout=20)
         assert operation.state == "cancelled"
-    assert operations.engine.model("m").require_trainable().gradient is None
+    assert operations.engine.get_model("m").require_trainable().gradient is None
     done(
         operations.submit(
             request("next", "forward_backward", 2, loss="cross_entropy", data=[DATUM])

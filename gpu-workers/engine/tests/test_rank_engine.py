@@ -77,7 +77,7 @@ def test_a_base_of_transformers_holds_only_what_its_models_do_not_train(rank, li
 def test_whole_weights_are_there_only_to_sample(rank):
     rank.make("m", **FULL)
     rank.make("critic", **CRITIC, **FULL)
-    model = rank.engine.model("m")
+    model = rank.engine.get_model("m")
     trainable = model.require_trainable()
     assert isinstance(trainable, ShardedTrainable)
     data = make_data(3)
@@ -135,7 +135,7 @@ def test_adapters_share_the_shards_of_a_base_and_hold_none_of_it_whole(rank):
     (shards,) = rank.engine.shards.values()
     assert set(shards.parts) == everything
     for name in ("policy", "critic"):
-        assert rank.engine.find_shards(rank.engine.model(name)) is shards
+        assert rank.engine.find_shards(rank.engine.get_model(name)) is shards
         rank("delete_model", name)
     assert not rank.engine.shards
 
@@ -149,7 +149,7 @@ def test_a_sharded_base_computes_what_a_whole_one_does_to_the_last_bit(rank):
         rank("forward_backward", "m", loss="ppo", data=make_data(5), tokenBudget=40)
         rank("optim_step", "m", learningRate=1e-2)
         rank("forward_backward", "m", loss="ppo", data=make_data(5, 1), tokenBudget=40)
-        gradient = rank.engine.model("m").require_trainable().gradient.clone()
+        gradient = rank.engine.get_model("m").require_trainable().gradient.clone()
         drawn = []
         for adapter in (True, False):
             body = dialect.SampleBody.model_validate({"adapter": adapter, "sequences": sequences})

@@ -317,9 +317,9 @@ def test_a_model_without_an_adapter_is_this_processs_own(tiny, service):
     expected = own.call("sample", adapter=False, sequences=sequences)["sequences"]
     assert frozen.call("sample", adapter=False, sequences=sequences)["sequences"] == expected
     assert service.made == []
-    capabilities = frozen.engine.capabilities()
+    capabilities = frozen.engine.describe_capabilities()
     assert capabilities["service"]["url"] == URL
-    assert capabilities["fingerprint"] == own.engine.capabilities()["fingerprint"]
+    assert capabilities["fingerprint"] == own.engine.describe_capabilities()["fingerprint"]
 
 
 def test_sampling_opens_the_weights_once_a_step(service, remote):
@@ -337,7 +337,7 @@ def test_sampling_opens_the_weights_once_a_step(service, remote):
 
 
 def test_a_sample_ends_where_the_engine_would_end_it(remote):
-    tokenizer = remote.engine.model("m").base.tokenizer
+    tokenizer = remote.engine.get_model("m").base.tokenizer
     spelled = tokenizer.encode("ab</query>cd")
     request = {"ids": [1], "maxTokens": 50, "stop": ["</query>"], "stopIds": [7]}
     sequence = dialect.SampleSequence.model_validate(request)

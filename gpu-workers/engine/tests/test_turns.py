@@ -46,7 +46,7 @@ class Queue:
 
     @property
     def trainable(self) -> Trainable:
-        return self.engine.model("m").require_trainable()
+        return self.engine.get_model("m").require_trainable()
 
     @property
     def gradient(self) -> torch.Tensor:
@@ -137,7 +137,7 @@ def test_log_probabilities_give_turns_too(tiny):
 
 def test_what_was_sampled_meanwhile_is_kept_for_the_conversation(tiny):
     queue = Queue(tiny, lora=LORA)
-    model = queue.engine.model("m")
+    model = queue.engine.get_model("m")
     assert isinstance(model, Model)
     lower = model.lower
     [_, first] = queue.finish(queue.send_gradient(), queue.send_sample())
@@ -196,7 +196,7 @@ def test_a_sample_without_memory_beside_the_gradient_waits_for_its_end(tiny):
 @pytest.mark.parametrize("fault", ["cancelled", "failed"])
 def test_faults_of_the_one_do_not_touch_the_other(tiny, fault):
     queue = Queue(tiny, lora=LORA)
-    model = queue.engine.model("m")
+    model = queue.engine.get_model("m")
     assert isinstance(model, Model)
     lower = model.lower
 

@@ -89,16 +89,16 @@ class TinkerEngine:
             "load_state": self.load_state,
             "import_weights": self.import_weights,
             "export": self.export,
-            "weights_hash": self.weights_hash,
+            "weights_hash": self.hash_weights,
         }
 
     @property
     def models(self) -> dict[str, Any]:
         return {**self.local.models, **self.served}
 
-    def model(self, name: str) -> Any:
+    def get_model(self, name: str) -> Any:
         """Raises `not-found` where there is none of this name."""
-        return self.served.get(name) or self.local.model(name)
+        return self.served.get(name) or self.local.get_model(name)
 
     def run(self, kind: str, name: str, body: DialectModel, check: Check) -> dict:
         """As Engine.run."""
@@ -111,9 +111,9 @@ class TinkerEngine:
             raise refuse("knows no grammars", "set search.decoding to free")
         return self.local.run(kind, name, body, check)
 
-    def capabilities(self) -> dict:
+    def describe_capabilities(self) -> dict:
         """Those of the engine here, whose fingerprint the frozen models have, and the service."""
-        local = self.local.capabilities()
+        local = self.local.describe_capabilities()
         models = [
             {"id": m.name, "base": m.base.folder.name, "head": m.head, "step": m.step}
             for m in list(self.served.values())
@@ -288,5 +288,5 @@ class TinkerEngine:
             write_folder(Path(body.path), dict(files))
         return {"hash": model.hash, "files": sorted(files)}
 
-    def weights_hash(self, model: ServedByTinker, body: dialect.EmptyBody, check: Check) -> dict:
+    def hash_weights(self, model: ServedByTinker, body: dialect.EmptyBody, check: Check) -> dict:
         return {"hash": model.hash, "step": model.step}

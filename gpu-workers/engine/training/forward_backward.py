@@ -31,7 +31,7 @@ from .transformers_gradients import (
     compute_library_numbers,
     iterate_padded_batches,
 )
-from .turns import Serve, iterate_with_turns
+from .turns import Serve, iterate_and_serve
 
 # Packed tokens of a micro-batch, unless the caller says otherwise: bounds the memory of the graph.
 TOKEN_BUDGET = 2048
@@ -107,7 +107,7 @@ def retry_with_smaller_microbatch(
         budget, retried = max(budget // 2, longest), retried + 1
 
 
-def zeros_per_token(body: ForwardBody | ForwardBackwardBody) -> list[list[float]]:
+def make_zeros(body: ForwardBody | ForwardBackwardBody) -> list[list[float]]:
     """A 0 for every token of every datum."""
     return [[0.0] * len(d.ids) for d in body.data]
 
@@ -177,8 +177,8 @@ def build_forward_networks(model: AnyModel, body: ForwardBody) -> dict[str, AnyN
 def make_forward_result(body: ForwardBody, parts: list[str]) -> dict[str, list]:
     """Zeros for every token, in the lists of a `forward`'s result that are computed."""
     result: dict[str, list] = {"logprobs": [], "values": []}
-    result |= {part: zeros_per_token(body) for part in parts}
-    return result | ({"entropies": zeros_per_token(body)} if body.entropy else {})
+    result |= {part: make_zeros(body) for part in parts}
+    return result | ({"entropies": make_zeros(body)} if body.entropy else {})
 
 
 def write_numbers(
@@ -191,7 +191,7 @@ def write_numbers(
 
 
 @torch.no_grad()
-def forward(model: AnyModel, body: ForwardBody, check: Check, give_turn: Serve) -> dict:
+def forward(model: AnyModel, body: ForwardBody, check: Check, serve_waiting: Serve) -> dict:
     """Runs a `forward` operation; others have a turn between its micro-batches.
 
     Gives log-probabilities of weighted tokens under the policy and, where asked, a reference; a
@@ -202,7 +202,7 @@ def forward(model: AnyModel, body: ForwardBody, check: Check, give_turn: Serve) 
     def attempt(budget: int) -> dict:
         result = make_forward_result(body, list(networks))
         batches = iterate_batches(model, body, check, budget)
-        for batch in iterate_with_turns(batches, give_turn):
+        for batch in iterate_and_serve(batches, serve_waiting):
             for name, network in networks.items():
                 found = compute_numbers(model, network, batch, body, check)
                 write_numbers(result, name, batch, *found)
@@ -291,7 +291,7 @@ def check_loss(model: AnyModel, body: ForwardBackwardBody) -> None:
 
 def make_report(model: AnyModel, body: ForwardBackwardBody) -> LossReport:
     """An empty report of a forward_backward."""
-    rows = zeros_per_token(body)
+    rows = make_zeros(body)
     return LossReport(body, *(([], rows) if model.head == "value" else (rows, [])))
 
 
@@ -306,7 +306,7 @@ def check_finite_loss(report: LossReport) -> None:
 
 
 def forward_backward(
-    model: AnyModel, body: ForwardBackwardBody, check: Check, give_turn: Serve
+    model: AnyModel, body: ForwardBackwardBody, check: Check, serve_waiting: Serve
 ) -> dict:
     """Runs a `forward_backward` operation; others have a turn between its micro-batches.
 
@@ -324,7 +324,7 @@ def forward_backward(
         totals = trainable.tensors(total)
         report = make_report(model, body)
         batches = iterate_batches(model, body, check, budget)
-        for batch in iterate_with_turns(batches, give_turn):
+        for batch in iterate_and_serve(batches, serve_waiting):
             found = compute_gradients(model, network, batch, list(leaves.values()), report, check)
             for name, gradient in zip(leaves, found, strict=True):
                 if gradient is not None:

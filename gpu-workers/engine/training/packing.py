@@ -15,7 +15,7 @@ from ..errors import EngineError
 from ..models.attention import Plan, Segment, make_plan, to_index
 from ..models.model import Model, ModelState
 from ..sampling.guided_decoding import Tokenizer
-from ..sampling.radix_tree import RadixTree, common_prefix_length
+from ..sampling.radix_tree import RadixTree, count_common_prefix
 from ..sampling.sampling import check_ids
 
 
@@ -89,7 +89,7 @@ def split_into_groups(
         # Tokens after the last action have no effect on it.
         length = actions[i][-1].position
         new = length - (
-            common_prefix_length(data[previous].ids, data[i].ids[:length])
+            count_common_prefix(data[previous].ids, data[i].ids[:length])
             if previous is not None
             else 0
         )
@@ -132,8 +132,8 @@ def pack(
         positions[node.slots], ids[node.slots] = depths, node.tokens
         if slots:
             lower[node.slots] = slots[node.owner][node.start : node.end]
-        segments.append(Segment(node.slots, depths, tree.path_slots(node)))
-    paths = [tree.path_slots(leaf) for leaf in leaves]
+        segments.append(Segment(node.slots, depths, tree.gather_path_slots(node)))
+    paths = [tree.gather_path_slots(leaf) for leaf in leaves]
     flat = [a for i in group for a in actions[i]]
     predictors = np.concatenate(
         [path[[a.position - 1 for a in actions[i]]] for i, path in zip(group, paths, strict=True)]

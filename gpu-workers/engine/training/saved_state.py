@@ -224,13 +224,13 @@ def apply_state(trainable: Trainable, folder: Path, state: dict, vectors: dict) 
             "invalid-input",
             f"The saved state {folder.name} is damaged: its weights do not match their hash.",
         )
-    trainable.moment1 = trainable.put_aside(vectors["moment1"])
-    trainable.moment2 = trainable.put_aside(vectors["moment2"])
+    trainable.moment1 = trainable.move_to_offload_device(vectors["moment1"])
+    trainable.moment2 = trainable.move_to_offload_device(vectors["moment2"])
     gradient: Tensor | None = vectors.get("gradient")
     trainable.gradient = None if gradient is None else gradient.to(device)
     trainable.step = state["step"]
     trainable.snapshots = {
-        name: trainable.put_aside(vectors[f"snapshot-{i}"])
+        name: trainable.move_to_offload_device(vectors[f"snapshot-{i}"])
         for i, name in enumerate(state["snapshots"])
     }
     trainable.mark_changed()

@@ -89,24 +89,24 @@ class Trainable:
         """Takes over values [size], with an optimiser that has not seen any step."""
         self.values = values
         self.gradient: Tensor | None = None
-        self.moment1, self.moment2 = (self.make_aside().zero_() for _ in range(2))
+        self.moment1, self.moment2 = (self.allocate_offloaded().zero_() for _ in range(2))
         self.step = 0
         self.mark_changed()
 
-    def make_aside(self) -> Tensor:
+    def allocate_offloaded(self) -> Tensor:
         """A flat vector [size] without values, where moments and snapshots are kept."""
         device = torch.device("cpu") if self.offload else self.values.device
         pinned = self.offload and self.values.device.type == "cuda"  # copied several times faster
         return torch.empty(self.values.shape, device=device, pin_memory=pinned)
 
-    def put_aside(self, given: Tensor) -> Tensor:
+    def move_to_offload_device(self, given: Tensor) -> Tensor:
         """A flat vector where moments and snapshots are kept: the given one, if it is there."""
         device = torch.device("cpu") if self.offload else self.values.device
-        return given if given.device.type == device.type else self.make_aside().copy_(given)
+        return given if given.device.type == device.type else self.allocate_offloaded().copy_(given)
 
     def take_snapshot(self, name: str) -> None:
         """Keeps the present values under a name."""
-        self.snapshots[name] = self.make_aside().copy_(self.values)
+        self.snapshots[name] = self.allocate_offloaded().copy_(self.values)
 
     def mark_changed(self) -> None:
         """Must follow every change of `values`: caches compare versions."""

@@ -14,7 +14,9 @@ Serve = Callable[[], None]
 
 
 @contextmanager
-def lend_turns(model: ModelState, models: Iterable[ModelState], serve: Serve) -> Iterator[Serve]:
+def allow_interleaved_sampling(
+    model: ModelState, models: Iterable[ModelState], serve: Serve
+) -> Iterator[Serve]:
     """What gives others a turn while an operation on `model` is under way; it changes no bit of it.
 
     In which batch a token's activations are computed decides their last bits. So whoever has a turn
@@ -28,7 +30,7 @@ def lend_turns(model: ModelState, models: Iterable[ModelState], serve: Serve) ->
         return
     aside = lower.make_empty()
 
-    def give_turn() -> None:
+    def serve_with_other_cache() -> None:
         sharing = [m for m in models if isinstance(m, Model) and m.lower is lower]
         for one in sharing:
             one.lower = aside
@@ -39,7 +41,7 @@ def lend_turns(model: ModelState, models: Iterable[ModelState], serve: Serve) ->
                 one.lower = lower
 
     try:
-        yield give_turn
+        yield serve_with_other_cache
     finally:
         if aside.tokens:
             keep_activations(lower, aside)
@@ -56,9 +58,9 @@ def keep_activations(lower: KVCache, aside: KVCache) -> None:
     empty_cache()
 
 
-def iterate_with_turns(batches: Iterable[B], give_turn: Serve) -> Iterator[B]:
+def iterate_and_serve(batches: Iterable[B], serve_waiting: Serve) -> Iterator[B]:
     """The batches; between two of them others have their turn."""
     for i, batch in enumerate(batches):
         if i:
-            give_turn()
+            serve_waiting()
         yield batch

@@ -26,7 +26,7 @@ import type { Method } from "@/gpu-workers/searcher/method";
 import { markMessage } from "@/core/texts/mark-message";
 
 /** What is open while a question is played. */
-interface Table {
+interface OpenComponents {
   method: Method;
   /** Naive RAG with the same generator; null where it is not to be had or is the method itself. */
   rag: Method | null;
@@ -46,19 +46,19 @@ export async function playQuestion(
 ): Promise<PlayResult> {
   const handles: ServiceHandle<unknown>[] = [];
   try {
-    const table = await setUp(task, context, handles);
+    const components = await setUp(task, context, handles);
     const startedAt = performance.now();
     const report = (steps: readonly EpisodeStep[]): void => {
-      const partial = { steps: [...steps], documents: listTexts(table.documents, { steps }) };
+      const partial = { steps: [...steps], documents: listTexts(components.documents, { steps }) };
       context.reportProgress(describeSteps(steps), 0.5, partial);
     };
-    const [episode] = await table.method.run([task.question], context.signal, report);
+    const [episode] = await components.method.run([task.question], context.signal, report);
     report(episode!.steps);
     context.reportProgress(markMessage`answering`, 0.9);
-    const record = await answerEpisode(task, episode!, table, context.signal);
+    const record = await answerEpisode(task, episode!, components, context.signal);
     return {
       record,
-      documents: listTexts(table.documents, episode!, record.baseline?.context),
+      documents: listTexts(components.documents, episode!, record.baseline?.context),
       seconds: (performance.now() - startedAt) / 1000,
     };
   } finally {
@@ -71,7 +71,7 @@ async function setUp(
   { config, question, forced, documents: texts }: TaskOf<"play">,
   context: TaskContext,
   handles: ServiceHandle<unknown>[],
-): Promise<Table> {
+): Promise<OpenComponents> {
   const { services, signal } = context;
   const requirements = requirementsFor(config);
   const onDetail = (detail: string): void => context.reportProgress(detail, 0.1);
@@ -122,7 +122,7 @@ async function setUp(
 async function answerEpisode(
   { question, rewardWeights, config }: TaskOf<"play">,
   episode: Episode,
-  { grader, rag }: Table,
+  { grader, rag }: OpenComponents,
   signal: AbortSignal,
 ): Promise<EpisodeRecord> {
   const questions = [question];

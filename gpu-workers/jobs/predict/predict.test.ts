@@ -18,7 +18,7 @@ let server: Server | undefined;
 afterEach(() => server?.close());
 
 /** A generator that is right about even questions and refuses those that `refuses` names; it counts what it was asked. */
-async function generator(
+async function startGenerator(
   refuses: (i: number) => boolean,
 ): Promise<{ url: string; asked: Map<number, number> }> {
   const asked = new Map<number, number>();
@@ -42,7 +42,7 @@ async function generator(
 
 describe("a predict run", () => {
   it("lists what fails, tries it once more at the end, and counts it nowhere", async () => {
-    const { url, asked } = await generator((i) => i === 3 || i === 25);
+    const { url, asked } = await startGenerator((i) => i === 3 || i === 25);
     const run = createContext(buildConfig(url));
     await expect(predict(run)).rejects.toThrow(/2 of 30 questions have no answer.*Resume the run/);
     expect(run.records()).toHaveLength(28);
@@ -57,7 +57,7 @@ describe("a predict run", () => {
   });
 
   it("does not begin with a judge that is not there, and says so", async () => {
-    const { url } = await generator(() => false);
+    const { url } = await startGenerator(() => false);
     const reason = "missing, wrong or revoked";
     const judge = await ScriptedEndpoint.start([{ status: 401 }]);
     const run = createContext(
@@ -73,7 +73,7 @@ describe("a predict run", () => {
   });
 
   it("ends with a judge that gives no verdict: its replies count as no, are told and stored as unread", async () => {
-    const { url } = await generator(() => false);
+    const { url } = await startGenerator(() => false);
     const judge = await ScriptedEndpoint.start(["Perhaps."]);
     const run = createContext(
       buildConfig(url, { scorer: "judge", judge: { model: "j", endpoint: judge.url } }),
@@ -92,7 +92,7 @@ describe("a predict run", () => {
   });
 
   it("reports what its judge took", async () => {
-    const { url } = await generator(() => false);
+    const { url } = await startGenerator(() => false);
     const judge = await ScriptedEndpoint.start([
       { text: "yes", usage: { prompt_tokens: 50, completion_tokens: 1 } },
     ]);
@@ -167,21 +167,21 @@ describe("a predict run", () => {
   });
 
   it("that may miss questions succeeds with them listed", async () => {
-    const { url } = await generator((i) => i === 3);
+    const { url } = await startGenerator((i) => i === 3);
     const run = createContext(buildConfig(url, { failures: { allowMissing: true } }));
     await predict(run);
     expect(run.records()).toHaveLength(29);
   });
 
   it("stops where many fail in a row, with the reason", async () => {
-    const { url } = await generator((i) => i >= 5);
+    const { url } = await startGenerator((i) => i >= 5);
     await expect(
       predict(createContext(buildConfig(url, { failures: { stopAfter: 4 } }))),
     ).rejects.toThrow(/4 questions in a row could not be answered.*context too long/s);
   });
 
   it("goes on with the questions that are missing, and counts the answers of every attempt", async () => {
-    const { url, asked } = await generator(() => false);
+    const { url, asked } = await startGenerator(() => false);
     const first = createContext(buildConfig(url, { limit: 10 }));
     await predict(first);
     const second = createContext(buildConfig(url));
@@ -197,7 +197,7 @@ describe("a predict run", () => {
   });
 
   it("answers or scores the stored episodes of another run without searching", async () => {
-    const { url, asked } = await generator(() => false);
+    const { url, asked } = await startGenerator(() => false);
     const first = createContext(buildConfig(url));
     await predict(first);
     asked.clear();
@@ -234,7 +234,7 @@ describe("a predict run", () => {
   });
 
   it("hands over other windows of stored episodes, as episodes of its own", async () => {
-    const { url } = await generator(() => false);
+    const { url } = await startGenerator(() => false);
     const first = createContext(buildConfig(url));
     await predict(first);
     const run = async (context: string) => {
@@ -257,7 +257,7 @@ describe("a predict run", () => {
   });
 
   it("asks the questions that its seed draws", async () => {
-    const { url, asked } = await generator(() => false);
+    const { url, asked } = await startGenerator(() => false);
     const run = createContext(buildConfig(url, { limit: 4, sampleSeed: 42 }));
     await predict(run);
     const drawn = drawNumpySample(30, 4, 42).sort((a, b) => a - b);

@@ -25,7 +25,7 @@ export interface RunningService<F extends ServiceFigures> {
   /** Counts of its own since it began, by the metric that says how many a second. */
   rates(figures: F): Readonly<Record<string, number>> & Partial<Record<MetricName, number>>;
   /** Resident memory, or null where nobody can say. */
-  memoryMb(): Promise<number | null>;
+  readMemoryMb(): Promise<number | null>;
   /** Asks it something small; throws where it does not answer. */
   probe(): Promise<unknown>;
 }
@@ -54,7 +54,7 @@ export async function runUntilCancelled<F extends ServiceFigures>(
       seconds * 1000 < times.idleReportMs
     )
       continue;
-    const memoryMb = await served.memoryMb().catch(() => null);
+    const memoryMb = await served.readMemoryMb().catch(() => null);
     const values = {
       ...computeMetrics(figures, last.figures, seconds),
       ...computeRates(served.rates(figures), served.rates(last.figures), seconds),

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ATLAS_DIR, modelDir } from "@/lib/paths.mjs";
+import { ATLAS_DIR, getModelDir } from "@/lib/paths.mjs";
 import { findPreset } from "@/core/presets/run-presets";
 import type { RunConfigInput } from "@/contracts/run-config/run-config";
 import { predict } from "@/gpu-workers/jobs/predict/predict";
@@ -10,7 +10,7 @@ import { LocalServices, MemoryContext } from "@/gpu-workers/testing/memory-conte
 import { serve } from "./serve";
 
 const MODEL = "smollm2-135m-instruct";
-const ready = existsSync(modelDir(MODEL)) && existsSync(ATLAS_DIR);
+const ready = existsSync(getModelDir(MODEL)) && existsSync(ATLAS_DIR);
 if (!ready) console.warn("skipped: SmolLM2 and Atlas are not installed (run the setup)");
 
 describe.skipIf(!ready)("the embedded model, served by the engine", () => {

@@ -237,7 +237,7 @@ describe("the service before a model server", () => {
   afterEach(async () => {
     for (const service of services.splice(0)) await service.stop(100);
   });
-  async function serving(options: object = {}): Promise<ModelService> {
+  async function startService(options: object = {}): Promise<ModelService> {
     const vllm = await VllmProcess.start(buildServeLaunch("inner", config), { signal: never });
     processes.push(vllm);
     const service = await ModelService.listen({
@@ -257,7 +257,7 @@ describe("the service before a model server", () => {
     fetch(`${service.url}/v1/completions`, { method: "POST", body: JSON.stringify(body), headers });
 
   it("wants its key, its model's name, and no web page", async () => {
-    const service = await serving({ apiKey: "sk-right" });
+    const service = await startService({ apiKey: "sk-right" });
     const body = { model: "outer", prompt: "x" };
     expect((await post(service, body)).status).toBe(401);
     expect((await post(service, body, { authorization: "Bearer sk-wrong" })).status).toBe(401);
@@ -283,7 +283,7 @@ describe("the service before a model server", () => {
   });
 
   it("answers by each of its names, lists them, and refuses any other with the list", async () => {
-    const service = await serving({ names: ["outer", "gpt-4o", "Org/alias"] });
+    const service = await startService({ names: ["outer", "gpt-4o", "Org/alias"] });
     const models: unknown = await (await fetch(`${service.url}/v1/models`)).json();
     expect(models).toMatchObject({
       data: ["outer", "gpt-4o", "Org/alias"].map((id) => ({ id, root: "outer" })),
@@ -301,7 +301,7 @@ describe("the service before a model server", () => {
   });
 
   it("passes a stream on under its own name and counts its tokens", async () => {
-    const service = await serving();
+    const service = await startService();
     const text = await (await post(service, { model: "outer", prompt: "x", stream: true })).text();
     expect(text).toContain('"model":"outer"');
     expect(text).not.toContain("inner");

@@ -75,7 +75,7 @@ export async function serveModel(
         "serve/prompt_tokens_per_second": promptTokens,
         "serve/completion_tokens_per_second": completionTokens,
       }),
-      memoryMb: async () => (await backend.memoryMb?.()) ?? null,
+      readMemoryMb: async () => (await backend.readMemoryMb?.()) ?? null,
       probe: () => askOneToken(client, formatServedName(config), context.signal),
     };
     await runUntilCancelled(context, served, times);
@@ -116,7 +116,7 @@ async function openEngineBackend(
       const backend: ModelBackend = {
         ...engine.endpoint,
         model: model.id,
-        memoryMb: async () => (await engine.getMemory({ signal })).residentBytes / 2 ** 20,
+        readMemoryMb: async () => (await engine.getMemory({ signal })).residentBytes / 2 ** 20,
       };
       await probe(backend, signal);
       return { value: backend, release: () => handle.release() };

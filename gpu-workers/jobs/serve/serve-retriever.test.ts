@@ -35,7 +35,7 @@ afterEach(async () => {
 });
 
 /** Finds the query itself; breaks when told to, and mends. */
-function words(): { starters: ServiceStarters; breakDown: () => void; mend: () => void } {
+function createRetriever(): { starters: ServiceStarters; breakDown: () => void; mend: () => void } {
   let broken = false;
   const retriever: Retriever = {
     search: (queries, k) => {
@@ -89,7 +89,7 @@ const findAddress = (run: Run): string | undefined =>
 const listPoints = (run: Run): MetricPoint[] =>
   run.items.flatMap(({ item }) => (item.kind === "metrics" ? item.points : []));
 
-async function up(run: Run): Promise<string> {
+async function waitForAddress(run: Run): Promise<string> {
   await waitUntil("it serves", () => findAddress(run) !== undefined);
   return findAddress(run) ?? "";
 }
@@ -97,8 +97,8 @@ async function up(run: Run): Promise<string> {
 describe("a serve run", () => {
   it("serves at the address that its progress names, reports what it does, and ends when it is cancelled", async () => {
     const run = server.queue(config());
-    await agents.start(server.url, { serve: quick }, { starters: words().starters });
-    const address = await up(run);
+    await agents.start(server.url, { serve: quick }, { starters: createRetriever().starters });
+    const address = await waitForAddress(run);
     const remote = await RemoteRetriever.open(address, { times });
     expect((await remote.search(["capital"], 2))[0]?.map(({ id }) => id)).toEqual([
       "capital-0",
@@ -126,14 +126,14 @@ describe("a serve run", () => {
 
   it("names the address that it was told to advertise", async () => {
     const run = server.queue(config({ advertise: "http://gpu-box:3000/" }));
-    await agents.start(server.url, { serve: quick }, { starters: words().starters });
-    expect(await up(run)).toBe("http://gpu-box:3000/retrieve");
+    await agents.start(server.url, { serve: quick }, { starters: createRetriever().starters });
+    expect(await waitForAddress(run)).toBe("http://gpu-box:3000/retrieve");
   });
 
   it("beyond the loopback answers whoever has the token of its address, and no one else", async () => {
     const run = server.queue(config({ host: "0.0.0.0", advertise: "http://127.0.0.1:1" }));
-    await agents.start(server.url, { serve: quick }, { starters: words().starters });
-    const token = new URL(await up(run)).searchParams.get("token") ?? "";
+    await agents.start(server.url, { serve: quick }, { starters: createRetriever().starters });
+    const token = new URL(await waitForAddress(run)).searchParams.get("token") ?? "";
     expect(token).toMatch(/^[\w-]{43}$/);
     expect(await deriveServiceToken(run.runId)).toBe(token);
     expect(await deriveServiceToken("another run")).not.toBe(token);
@@ -143,7 +143,7 @@ describe("a serve run", () => {
     const port = await findFreePort();
     const other = createServer().listen(port, "127.0.0.1");
     const run = server.queue(config({ port }));
-    await agents.start(server.url, { serve: quick }, { starters: words().starters });
+    await agents.start(server.url, { serve: quick }, { starters: createRetriever().starters });
     await waitUntil("it has failed", () => run.state === "failed");
     expect(run.transitions.at(-1)?.reason).toContain(
       `port ${port} of 127.0.0.1 is in use by another process; choose another port`,
@@ -154,12 +154,16 @@ describe("a serve run", () => {
   it("comes back on its port when its worker is gone, and clients that retry see no error", async () => {
     const port = await findFreePort();
     const run = server.queue(config({ port }));
-    const first = await agents.start(server.url, { serve: quick }, { starters: words().starters });
-    const remote = await RemoteRetriever.open(await up(run), { times });
+    const first = await agents.start(
+      server.url,
+      { serve: quick },
+      { starters: createRetriever().starters },
+    );
+    const remote = await RemoteRetriever.open(await waitForAddress(run), { times });
     await first.stop();
     expect(run.state).toBe("queued");
     const searched = remote.search(["while it is down"], 1);
-    await agents.start(server.url, { serve: quick }, { starters: words().starters });
+    await agents.start(server.url, { serve: quick }, { starters: createRetriever().starters });
     expect((await searched)[0]?.[0]?.id).toBe("while it is down-0");
     expect(run.attempt).toBe(2);
   });
@@ -169,17 +173,17 @@ describe("a serve run", () => {
     const other = createServer().listen(port, "127.0.0.1");
     const run = server.queue(config({ port }));
     run.attempt = 1;
-    await agents.start(server.url, { serve: quick }, { starters: words().starters });
+    await agents.start(server.url, { serve: quick }, { starters: createRetriever().starters });
     await waitUntil("it has begun", () => run.transitions.length > 0);
     other.close();
     await waitUntil("it serves", () => findAddress(run) !== undefined, 6_000);
   });
 
   it("outlives a retriever that fails for a while", async () => {
-    const { starters, breakDown, mend } = words();
+    const { starters, breakDown, mend } = createRetriever();
     const run = server.queue(config());
     await agents.start(server.url, { serve: quick }, { starters });
-    const address = await up(run);
+    const address = await waitForAddress(run);
     const ask = async (): Promise<number> =>
       (await fetch(address, { method: "POST", body: JSON.stringify({ queries: ["a"] }) })).status;
     breakDown();
@@ -191,10 +195,10 @@ describe("a serve run", () => {
   });
 
   it("fails with the reason where its retriever is gone for good", async () => {
-    const { starters, breakDown } = words();
+    const { starters, breakDown } = createRetriever();
     const run = server.queue(config());
     await agents.start(server.url, { serve: quick }, { starters });
-    const address = await up(run);
+    const address = await waitForAddress(run);
     breakDown();
     const answer = await fetch(address, {
       method: "POST",

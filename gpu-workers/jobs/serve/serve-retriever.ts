@@ -41,7 +41,7 @@ export async function serveRetriever(
         return { ...metrics, waiting: metrics.waitingQueries };
       },
       rates: ({ queries }) => ({ "serve/queries_per_second": queries }),
-      memoryMb: () => Promise.resolve(service.readMetrics().memoryMb),
+      readMemoryMb: () => Promise.resolve(service.readMetrics().memoryMb),
       probe: () => retriever.search(["ready?"], 1, context.signal),
     };
     await runUntilCancelled(context, running, times);

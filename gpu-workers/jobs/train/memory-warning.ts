@@ -8,7 +8,7 @@ import {
   type Shapes,
 } from "@/core/memory/training-memory";
 import { readModelShape } from "@/gpu-workers/llm/model-files/installed-model";
-import { modelDir } from "@/lib/paths.mjs";
+import { getModelDir } from "@/lib/paths.mjs";
 
 type Engine = Pick<
   Capabilities,
@@ -37,12 +37,15 @@ export const describeEngineMachine = ({
 export async function readShapes({ searcher, generator, rl }: TrainConfig): Promise<Shapes> {
   const names = [searcher.model, generator.model, rl.critic.model].filter((name) => name !== null);
   const entries = await Promise.all(
-    names.map(async (name) => [name, await readModelShape(modelDir(name))] as const),
+    names.map(async (name) => [name, await readModelShape(getModelDir(name))] as const),
   );
   return Object.fromEntries(entries.flatMap(([name, shape]) => (shape ? [[name, shape]] : [])));
 }
 
-/** What to say before a run that may not fit into the memory of the engine's device; null where it fits or nobody can tell. */
+/**
+ * What to say before a run that may not fit into the memory of the engine's device; null where it fits or nobody can
+ * tell.
+ */
 export function buildMemoryWarning(
   config: TrainConfig,
   engine: Engine,

@@ -10,7 +10,11 @@ import { computeMean } from "@/core/statistics/summary";
 import { executors } from "@/gpu-workers/jobs/executors";
 import type { EngineClient, EngineModel } from "@/gpu-workers/llm/engine/client";
 import { loadModels, readTrainerState } from "@/gpu-workers/rl/trainer-state";
-import { atlasQuestions, LocalServices, MemoryContext } from "@/gpu-workers/testing/memory-context";
+import {
+  readAtlasQuestions,
+  LocalServices,
+  MemoryContext,
+} from "@/gpu-workers/testing/memory-context";
 import { canTrainHere } from "@/gpu-workers/testing/small-training";
 import { DATA_DIR } from "@/lib/paths.mjs";
 
@@ -205,7 +209,10 @@ describe.skipIf(!canTrainHere)("the default preset on two ranks", () => {
           `seed ${seed}: one process: ${describeRun(ofOne[i]!)}; two ranks: ${describeRun(ofTwo[i]!)}`,
         );
       const groups = new Map(
-        (await atlasQuestions(preset.data.heldOutQuestions)).map(({ id, group }) => [id, group]),
+        (await readAtlasQuestions(preset.data.heldOutQuestions)).map(({ id, group }) => [
+          id,
+          group,
+        ]),
       );
       const differences = ofTwo.flatMap((two, i) => {
         const scores = readScores(ofOne[i]!);

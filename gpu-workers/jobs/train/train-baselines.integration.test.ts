@@ -12,13 +12,13 @@ import { executors } from "@/gpu-workers/jobs/executors";
 import { loadTokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
 import { readTrainerState } from "@/gpu-workers/rl/trainer-state";
 import {
-  atlasQuestions,
+  readAtlasQuestions,
   LocalServices,
   MemoryContext,
   type MemoryContextOptions,
 } from "@/gpu-workers/testing/memory-context";
 import { canTrainHere } from "@/gpu-workers/testing/small-training";
-import { modelDir } from "@/lib/paths.mjs";
+import { getModelDir } from "@/lib/paths.mjs";
 
 /** A preset of a baseline, made tiny. Two steps of few questions, short texts, an adapter on the upper layers. */
 const makeTiny = (preset: string, changes: Partial<TrainConfig["rl"]> = {}): TrainConfig => {
@@ -95,9 +95,9 @@ describe.skipIf(!canTrainHere)("baselines that are trained, on the real engine",
     const records = whole.records().filter(({ phase }) => phase === "train");
     expect(records).toHaveLength(12);
     const golds = new Map(
-      (await atlasQuestions("atlas/train")).map(({ id, answers }) => [id, answers]),
+      (await readAtlasQuestions("atlas/train")).map(({ id, answers }) => [id, answers]),
     );
-    const tokenizer = await loadTokenizer(modelDir("smollm2-135m-instruct"));
+    const tokenizer = await loadTokenizer(getModelDir("smollm2-135m-instruct"));
     let searched = 0;
     for (const { episode, reward, answer, baseline } of records) {
       expect([episode.method, baseline]).toEqual(["search-r1", null]);
@@ -193,7 +193,7 @@ describe.skipIf(!canTrainHere)("baselines that are trained, on the real engine",
     const records = context.records().filter(({ phase }) => phase === "train");
     expect(records).toHaveLength(3);
     const golds = new Map(
-      (await atlasQuestions("atlas/train")).map(({ id, answers }) => [id, answers]),
+      (await readAtlasQuestions("atlas/train")).map(({ id, answers }) => [id, answers]),
     );
     for (const { episode, reward, answer, formatErrors } of records) {
       const exact = scoreExactMatch(answer!.text, golds.get(episode.questionId)!);
@@ -207,7 +207,7 @@ describe.skipIf(!canTrainHere)("baselines that are trained, on the real engine",
 
   it("sft learns the gold answers and keeps the best weights", async () => {
     // So few questions that it sees them again.
-    const questions = async (set: string) => (await atlasQuestions(set)).slice(0, 12);
+    const questions = async (set: string) => (await readAtlasQuestions(set)).slice(0, 12);
     const context = createContext("sft", makeTiny("atlas-train-sft"), { questions });
     await executors.train(context);
     const losses = context.points("cold-start/loss").map(({ value }) => value);

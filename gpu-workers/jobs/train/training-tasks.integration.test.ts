@@ -11,7 +11,7 @@ import { computeTurnGains } from "@/gpu-workers/jobs/predict/turn-gains";
 import { loadTokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
 import { LocalServices, MemoryContext } from "@/gpu-workers/testing/memory-context";
 import { canTrainHere, smallTrainingConfig } from "@/gpu-workers/testing/small-training";
-import { modelDir } from "@/lib/paths.mjs";
+import { getModelDir } from "@/lib/paths.mjs";
 import { runDryRun } from "./dry-run";
 
 describe.skipIf(!canTrainHere)("tasks on the real engine and retriever", () => {
@@ -47,7 +47,7 @@ describe.skipIf(!canTrainHere)("tasks on the real engine and retriever", () => {
     });
     const result = await runDryRun(
       { taskId: "00000000-0000-4000-8000-000000000003", kind: "dry-run", config },
-      { ...taskContext(context), reportProgress: () => undefined },
+      { ...createTaskContext(context), reportProgress: () => undefined },
     );
     expect(result).toMatchObject({
       questions: 8,
@@ -78,7 +78,7 @@ describe.skipIf(!canTrainHere)("tasks on the real engine and retriever", () => {
           { turn: 1, documents: gold },
         ],
       },
-      { ...taskContext(context), reportProgress: () => undefined },
+      { ...createTaskContext(context), reportProgress: () => undefined },
     );
     expect(result.turns.map(({ turn }) => turn)).toEqual([0, 1]);
     expect(result.goldContext).toEqual({
@@ -104,7 +104,7 @@ describe.skipIf(!canTrainHere)("tasks on the real engine and retriever", () => {
           documents,
         },
         {
-          ...taskContext(context),
+          ...createTaskContext(context),
           reportProgress: (_detail, _fraction, partial) =>
             partial && heard.push(partial as (typeof heard)[number]),
         },
@@ -130,7 +130,7 @@ describe.skipIf(!canTrainHere)("tasks on the real engine and retriever", () => {
   }, 600_000);
 
   it("tokenises as the engine's own tokenizer does", async () => {
-    const tokenizer = await loadTokenizer(modelDir("smollm2-135m-instruct"));
+    const tokenizer = await loadTokenizer(getModelDir("smollm2-135m-instruct"));
     const { model } = await openModel(services);
     const texts = (await createContext("tokens").readQuestions("atlas/train"))
       .slice(0, 20)
@@ -185,7 +185,7 @@ async function openModel(services: LocalServices) {
   const { value: engine } = await services.acquireEngine();
   return {
     model: await engine.createModel("tokens", {
-      base: modelDir("smollm2-135m-instruct"),
+      base: getModelDir("smollm2-135m-instruct"),
       lora: null,
       seed: 0,
     }),
@@ -193,7 +193,7 @@ async function openModel(services: LocalServices) {
 }
 
 /** What a task sees of a context. */
-function taskContext(context: MemoryContext) {
+function createTaskContext(context: MemoryContext) {
   return {
     closeRetrievers: () => Promise.resolve(),
     reportCorpora: () => Promise.resolve(),

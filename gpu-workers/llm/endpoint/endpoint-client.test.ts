@@ -19,7 +19,7 @@ afterEach(async () => {
   await endpoint?.close();
   endpoint = null;
 });
-async function client(
+async function openClient(
   replies: Parameters<typeof ScriptedEndpoint.start>[0],
   overrides: Partial<EndpointOptions> = {},
 ): Promise<EndpointClient> {
@@ -39,21 +39,21 @@ describe("faults of an endpoint", () => {
     ["an empty text that nobody says is whole", { raw: '{"choices": [{"text": ""}]}' }],
   ];
   it.each(passing)("%s is retried", async (_, fault) => {
-    const { text, finish } = await (await client([fault, "hello"])).complete(BODY, never);
+    const { text, finish } = await (await openClient([fault, "hello"])).complete(BODY, never);
     expect([text, finish, endpoint!.requests.length]).toEqual(["hello", "stop", 2]);
   });
   it.each(passing)(
     "%s for ever is an error with the reason, never an empty answer",
     async (_, fault) => {
       await expect(
-        (await client([fault], { retryBudgetMs: 30, timeoutMs: 40 })).complete(BODY, never),
+        (await openClient([fault], { retryBudgetMs: 30, timeoutMs: 40 })).complete(BODY, never),
       ).rejects.toMatchObject({ code: "generator-unavailable" });
     },
   );
   it("NaN and Infinity, as Python writes them, are none", async () => {
     const raw =
       '{"choices": [{"text": "is NaN", "finish_reason": "stop", "logprobs": {"top_logprobs": [{"a": -Infinity, "b": -1}]}}], "usage": {"prompt_tokens": NaN, "completion_tokens": 2}}';
-    expect(await (await client([{ raw }])).complete(BODY, never)).toMatchObject({
+    expect(await (await openClient([{ raw }])).complete(BODY, never)).toMatchObject({
       text: "is NaN",
       usage: { promptTokens: 0, completionTokens: 2 },
       alternatives: [{ token: "b", logprob: -1 }],
@@ -70,7 +70,7 @@ describe("faults of an endpoint", () => {
   });
   it("every try is counted, answered or failed", async () => {
     const tries = new RetryStats();
-    const asked = await client([{ status: 503 }, "cut", "hello", "hello"], {
+    const asked = await openClient([{ status: 503 }, "cut", "hello", "hello"], {
       onAttempt: tries.record,
     });
     expect(tries.takeFailedShare()).toBeUndefined();
@@ -82,17 +82,20 @@ describe("faults of an endpoint", () => {
   it("waits as long as it is told to", async () => {
     const start = performance.now();
     await (
-      await client([{ status: 429, headers: { "retry-after": "1" } }, "hello"])
+      await openClient([{ status: 429, headers: { "retry-after": "1" } }, "hello"])
     ).complete(BODY, never);
     expect(performance.now() - start).toBeGreaterThan(950);
   });
   it("does not wait beyond its budget", async () => {
     await expect(
-      (await client([{ status: 503, headers: { "retry-after": "3600" } }])).complete(BODY, never),
+      (await openClient([{ status: 503, headers: { "retry-after": "3600" } }])).complete(
+        BODY,
+        never,
+      ),
     ).rejects.toMatchObject({ message: expect.stringContaining("status 503") as unknown });
   });
   it("a refused key is not tried again, and is in no message", async () => {
-    const asked = (await client([{ status: 401, body: "bad key sk-secret" }])).complete(
+    const asked = (await openClient([{ status: 401, body: "bad key sk-secret" }])).complete(
       BODY,
       never,
     );
@@ -106,14 +109,14 @@ describe("faults of an endpoint", () => {
     const raw =
       '{"error":{"message":"No connected db.","type":"no_db_connection","param":null,"code":"400"}}';
     await expect(
-      (await client([{ status: 400, body: raw }])).complete(BODY, never),
+      (await openClient([{ status: 400, body: raw }])).complete(BODY, never),
     ).rejects.toMatchObject({ message: expect.stringContaining("connection.key") as unknown });
     expect(endpoint!.requests.length).toBe(1);
   });
   it("a redirection is not followed: it could carry the key elsewhere", async () => {
     await expect(
       (
-        await client([{ status: 307, headers: { location: "http://127.0.0.1:9/" } }], {
+        await openClient([{ status: 307, headers: { location: "http://127.0.0.1:9/" } }], {
           retryBudgetMs: 20,
         })
       ).complete(BODY, never),
@@ -121,7 +124,7 @@ describe("faults of an endpoint", () => {
   });
   it("stops at once when it is cancelled", async () => {
     const abort = new AbortController();
-    const asked = (await client(["hang"], { timeoutMs: 60_000 })).complete(BODY, abort.signal);
+    const asked = (await openClient(["hang"], { timeoutMs: 60_000 })).complete(BODY, abort.signal);
     setTimeout(() => abort.abort(), 20);
     await expect(asked).rejects.toMatchObject({ code: "cancelled" });
   });
@@ -130,7 +133,7 @@ describe("faults of an endpoint", () => {
 describe("accounting", () => {
   it("counts tokens, and costs by the prices that are set", async () => {
     const reply = { text: "hello", usage: { prompt_tokens: 1000, completion_tokens: 500 } };
-    expect((await (await client([reply])).complete(BODY, never)).usage).toEqual({
+    expect((await (await openClient([reply])).complete(BODY, never)).usage).toEqual({
       calls: 1,
       promptTokens: 1000,
       completionTokens: 500,
@@ -138,13 +141,16 @@ describe("accounting", () => {
     });
     await endpoint!.close();
     expect(
-      (await (await client([reply], { promptPrice: 2, completionPrice: 8 })).complete(BODY, never))
-        .usage.costUsd,
+      (
+        await (
+          await openClient([reply], { promptPrice: 2, completionPrice: 8 })
+        ).complete(BODY, never)
+      ).usage.costUsd,
     ).toBeCloseTo(0.006, 12);
   });
   it("tells what every answered request took, and nothing of those that failed", async () => {
     const told: number[] = [];
-    const asked = await client(
+    const asked = await openClient(
       [{ status: 500 }, { text: "hello", usage: { prompt_tokens: 7, completion_tokens: 2 } }],
       { onUsage: ({ promptTokens }) => told.push(promptTokens) },
     );
@@ -153,14 +159,14 @@ describe("accounting", () => {
   });
   it("says where a text was cut", async () => {
     expect(
-      (await (await client([{ text: "hel", finish: "length" }])).complete(BODY, never)).finish,
+      (await (await openClient([{ text: "hel", finish: "length" }])).complete(BODY, never)).finish,
     ).toBe("length");
   });
 });
 
 describe("limits", () => {
   it("keeps to the requests at once", async () => {
-    const asked = await client(
+    const asked = await openClient(
       async () => (await new Promise((resolve) => setTimeout(resolve, 20)), "hello"),
       { concurrency: 3, timeoutMs: 60_000 },
     );
@@ -198,7 +204,7 @@ describe("limits", () => {
     (await limit.acquire(1, bounds, never)).release(1);
   });
   it("two clients of one server and key keep to them together; another key has its own", async () => {
-    const slow = await client(
+    const slow = await openClient(
       async () => (await new Promise((resolve) => setTimeout(resolve, 20)), "hello"),
       { concurrency: 3, timeoutMs: 60_000 },
     );

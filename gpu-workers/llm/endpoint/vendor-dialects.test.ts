@@ -31,27 +31,27 @@ const BODY = {
   ],
 } satisfies CompletionBody;
 
-const geminiText = z.strictObject({ text: z.string() });
-const claudeText = z.strictObject({ type: z.literal("text"), text: z.string() });
+const geminiTextSchema = z.strictObject({ text: z.string() });
+const claudeTextSchema = z.strictObject({ type: z.literal("text"), text: z.string() });
 const claudeRequest = {
   max_tokens: z.literal(64),
   temperature: z.literal(0),
-  system: z.array(claudeText).length(1),
+  system: z.array(claudeTextSchema).length(1),
   messages: z.tuple([
-    z.strictObject({ role: z.literal("user"), content: z.array(claudeText).length(1) }),
+    z.strictObject({ role: z.literal("user"), content: z.array(claudeTextSchema).length(1) }),
   ]),
   stop_sequences: z.tuple([z.literal("</answer>")]),
 };
-const geminiRequest = z.strictObject({
+const geminiRequestSchema = z.strictObject({
   generationConfig: z.strictObject({
     maxOutputTokens: z.literal(64),
     temperature: z.literal(0),
     stopSequences: z.tuple([z.literal("</answer>")]),
   }),
   contents: z.tuple([
-    z.strictObject({ role: z.literal("user"), parts: z.array(geminiText).length(1) }),
+    z.strictObject({ role: z.literal("user"), parts: z.array(geminiTextSchema).length(1) }),
   ]),
-  systemInstruction: z.strictObject({ parts: z.array(geminiText).length(1) }),
+  systemInstruction: z.strictObject({ parts: z.array(geminiTextSchema).length(1) }),
 });
 
 const json = (body: unknown): ScriptedReply => ({ raw: JSON.stringify(body) });
@@ -142,7 +142,7 @@ const cases = [
     base: "/v1beta",
     path: "/v1beta/models/gemini-2.5-flash:generateContent",
     key: ["x-goog-api-key", "secret-key"],
-    request: geminiRequest,
+    request: geminiRequestSchema,
     wire: gemini,
   },
   {
@@ -152,9 +152,9 @@ const cases = [
     path: "/model/anthropic.claude-sonnet-4-5-20250929-v1%3A0/converse",
     key: ["authorization", "Bearer secret-key"],
     request: z.strictObject({
-      system: z.array(geminiText).length(1),
+      system: z.array(geminiTextSchema).length(1),
       messages: z.tuple([
-        z.strictObject({ role: z.literal("user"), content: z.array(geminiText).length(1) }),
+        z.strictObject({ role: z.literal("user"), content: z.array(geminiTextSchema).length(1) }),
       ]),
       inferenceConfig: z.strictObject({
         maxTokens: z.literal(64),
@@ -171,7 +171,7 @@ const cases = [
     base: "/v1/projects/p/locations/us-central1",
     path: "/v1/projects/p/locations/us-central1/publishers/google/models/gemini-2.5-flash:generateContent",
     key: ["authorization", "Bearer secret-key"],
-    request: geminiRequest,
+    request: geminiRequestSchema,
     wire: gemini,
   },
   {

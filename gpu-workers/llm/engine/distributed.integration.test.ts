@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it, describe } from "vitest";
 import type { AppError } from "@/contracts/errors";
-import { modelDir } from "@/lib/paths.mjs";
+import { getModelDir } from "@/lib/paths.mjs";
 import { EngineProcess } from "./process";
 
-const base = modelDir("smollm2-135m-instruct");
+const base = getModelDir("smollm2-135m-instruct");
 if (!existsSync(base)) console.warn(`skipped: ${base} is not installed (run the setup)`);
 
 const MINUTES = 60_000;

@@ -4,11 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { AppError } from "@/contracts/errors";
-import { modelDir } from "@/lib/paths.mjs";
+import { getModelDir } from "@/lib/paths.mjs";
 import { EngineClient, type EngineError, type EngineModel } from "./client";
 import { EngineProcess } from "./process";
 
-const base = modelDir("smollm2-135m-instruct");
+const base = getModelDir("smollm2-135m-instruct");
 if (!existsSync(base)) console.warn(`skipped: ${base} is not installed (run the setup)`);
 
 describe.skipIf(!existsSync(base))("the engine process with the default model", () => {

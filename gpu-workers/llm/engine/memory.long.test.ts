@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { modelDir, PYTHON } from "@/lib/paths.mjs";
+import { getModelDir, PYTHON } from "@/lib/paths.mjs";
 import {
   buildTrialDatum,
   createTokenDraw,
@@ -12,7 +12,7 @@ import {
   type TrialWork,
 } from "./testing/trial-engine";
 
-const installed = existsSync(PYTHON) && existsSync(join(modelDir(TRIAL_MODEL), "config.json"));
+const installed = existsSync(PYTHON) && existsSync(join(getModelDir(TRIAL_MODEL), "config.json"));
 /** What is measured may differ from the estimate by this share. */
 const TOLERANCE = 0.25;
 const SAMPLED = 16;

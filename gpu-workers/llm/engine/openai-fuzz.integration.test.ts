@@ -2,11 +2,11 @@ import { existsSync } from "node:fs";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
-import { modelDir } from "@/lib/paths.mjs";
+import { getModelDir } from "@/lib/paths.mjs";
 import { createHostileInputs } from "@/lib/testing/hostile-inputs";
 import { EngineProcess } from "./process";
 
-const base = modelDir("smollm2-135m-instruct");
+const base = getModelDir("smollm2-135m-instruct");
 if (!existsSync(base)) console.warn(`skipped: ${base} is not installed (run the setup)`);
 
 const partSchema = z.object({ type: z.literal("text"), text: z.string() });

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, it } from "vitest";
 import { z } from "zod";
-import { PYTHON, inRoot } from "@/lib/paths.mjs";
+import { PYTHON, resolveInRoot } from "@/lib/paths.mjs";
 
 /** Ranks on two machines that are network namespaces: gpu-workers/engine/tests/two_machines.py does it, this judges. */
 
@@ -41,7 +41,7 @@ it.skipIf(!canMakeMachines)(
   "ranks on two machines equal one process, are all ended when a machine or the network fails, and resume with those left",
   async () => {
     const folder = await mkdtemp(join(tmpdir(), "s3m-"));
-    const script = inRoot("gpu-workers", "engine", "tests", "two_machines.py");
+    const script = resolveInRoot("gpu-workers", "engine", "tests", "two_machines.py");
     const { stdout } = await promisify(execFile)(PYTHON, [script, folder], {
       maxBuffer: 2 ** 26,
     }).finally(() => rm(folder, { recursive: true, force: true }));

@@ -7,7 +7,7 @@ import { readFileSize } from "@/lib/files";
 import { parseJsonOrNull } from "@/lib/json";
 import { retry, waitInTurn } from "@/lib/retry";
 import { download } from "@/gpu-workers/runtime/download";
-import { guardedFetch } from "@/gpu-workers/runtime/guarded-fetch";
+import { fetchGuarded } from "@/gpu-workers/runtime/guarded-fetch";
 
 /** Models on the Hugging Face hub, or a mirror with its API: what a repository holds, and its files. */
 
@@ -44,7 +44,7 @@ export interface HubModel {
   files: HubModelFile[];
 }
 
-const hexSchema = (length: number) => z.string().regex(new RegExp(`^[0-9a-f]{${length}}$`));
+const createHexSchema = (length: number) => z.string().regex(new RegExp(`^[0-9a-f]{${length}}$`));
 const cardSchema = z.object({
   license: z.union([z.string(), z.array(z.string())]).nullish(),
   license_name: z.string().nullish(),
@@ -53,17 +53,17 @@ const cardSchema = z.object({
 const siblingSchema = z.object({
   rfilename: z.string().min(1),
   size: z.int().nonnegative().nullish(),
-  blobId: hexSchema(40).nullish(),
-  lfs: z.object({ sha256: hexSchema(64), size: z.int().nonnegative() }).nullish(),
+  blobId: createHexSchema(40).nullish(),
+  lfs: z.object({ sha256: createHexSchema(64), size: z.int().nonnegative() }).nullish(),
 });
 /** The hub's answer to `/api/models/ID/revision/REVISION?blobs=true`, as far as it is read. */
 const repositorySchema = z.object({
-  sha: hexSchema(40),
+  sha: createHexSchema(40),
   gated: z.union([z.boolean(), z.string()]).nullish(),
   cardData: cardSchema.nullish(),
   siblings: z.array(siblingSchema),
 });
-const fetchedSchema = z.object({ repository: z.string(), commit: hexSchema(40) });
+const fetchedSchema = z.object({ repository: z.string(), commit: createHexSchema(40) });
 /** Which commit the files of a download folder are of. */
 const FETCHED_RECORD = ".fetched.json";
 
@@ -76,7 +76,8 @@ const SHARD = /^model-\d+-of-\d+\.safetensors$/;
 /**
  * Asks the hub what a model consists of; nothing is downloaded.
  *
- * @throws AppError "not-found", "unauthorized" or "unsupported" with what to do, "invalid-input" for an answer of another form
+ * @throws AppError "not-found", "unauthorized" or "unsupported" with what to do, "invalid-input" for an answer of
+ *   another form
  */
 export async function findHubModel(
   repository: string,
@@ -227,7 +228,7 @@ async function fetchJson(
 ): Promise<unknown> {
   const { signal, token, endpoint, pausesMs = PAUSES_MS } = access;
   const request = async (): Promise<unknown> => {
-    const response = await guardedFetch(url, {
+    const response = await fetchGuarded(url, {
       headers: buildHeaders(access),
       signal: AbortSignal.any([signal, AbortSignal.timeout(30_000)]),
     });

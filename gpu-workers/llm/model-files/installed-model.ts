@@ -8,7 +8,7 @@ import { AppError } from "@/contracts/errors";
 import type { Thinking } from "@/contracts/run-config/model";
 import type { ModelShape } from "@/contracts/worker-protocol/model-shape";
 import { parseModelShape } from "@/core/memory/model-shape";
-import { modelDir } from "@/lib/paths.mjs";
+import { getModelDir } from "@/lib/paths.mjs";
 import type { EngineClient, EngineModel } from "@/gpu-workers/llm/engine/client";
 import { markMessage } from "@/core/texts/mark-message";
 import { hashModelFolder } from "./model-hash";
@@ -19,7 +19,7 @@ import { loadTokenizer, type Tokenizer } from "./tokenizer";
  * @throws AppError "not-found" where there is none of this name
  */
 export function findInstalledModel(name: string): string {
-  const directory = modelDir(name);
+  const directory = getModelDir(name);
   if (!existsSync(directory))
     throw new AppError(
       "not-found",

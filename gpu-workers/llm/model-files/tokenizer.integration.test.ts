@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Message } from "@/contracts/run-config/prompt";
-import { inRoot, PYTHON } from "@/lib/paths.mjs";
+import { resolveInRoot, PYTHON } from "@/lib/paths.mjs";
 import { CHATML_TEMPLATE } from "./chat-template";
 import { loadTokenizer } from "./tokenizer";
 
@@ -21,7 +21,13 @@ let folder: string;
 let probes: Probes;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "tokenizers-"));
-  const script = inRoot("gpu-workers", "llm", "model-files", "testing", "make_tokenizers.py");
+  const script = resolveInRoot(
+    "gpu-workers",
+    "llm",
+    "model-files",
+    "testing",
+    "make_tokenizers.py",
+  );
   await promisify(execFile)(PYTHON, [script, folder]);
   probes = JSON.parse(await readFile(join(folder, "probes.json"), "utf8")) as Probes;
 });

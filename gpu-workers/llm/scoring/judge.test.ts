@@ -24,7 +24,7 @@ let server: Server | undefined;
 afterEach(() => server?.close());
 
 /** A server that plays the replies in turn: a text, a whole message, or a status. */
-async function playing(
+async function startServer(
   replies: (string | number | object)[],
 ): Promise<{ url: string; requests: { messages: { content: string }[]; max_tokens: number }[] }> {
   const requests: { messages: { content: string }[]; max_tokens: number }[] = [];
@@ -72,7 +72,7 @@ describe("a verdict", () => {
 
 describe("the judge at an endpoint", () => {
   it("asks with the question, every gold answer and the answer", async () => {
-    const { url, requests } = await playing(["yes"]);
+    const { url, requests } = await startServer(["yes"]);
     expect(await createEndpointJudge(url, "m", quick).judge([item], signal)).toEqual([true]);
     expect(requests[0]).toMatchObject({
       model: "m",
@@ -84,7 +84,7 @@ describe("the judge at an endpoint", () => {
   });
 
   it("asks with a person's prompt, and is another scorer by it", async () => {
-    const { url, requests } = await playing(["yes"]);
+    const { url, requests } = await startServer(["yes"]);
     const judge = createEndpointJudge(
       url,
       "m",
@@ -105,14 +105,14 @@ describe("the judge at an endpoint", () => {
   });
 
   it("retries what is broken, and asks again after a garbled reply", async () => {
-    const { url, requests } = await playing([429, 500, "Well, it depends", "no"]);
+    const { url, requests } = await startServer([429, 500, "Well, it depends", "no"]);
     expect(await createEndpointJudge(url, "m", quick).judge([item], signal)).toEqual([false]);
     expect(requests).toHaveLength(4);
     expect(requests[3]!.messages[2]!.content).toBe("Well, it depends");
   });
 
   it("decides by the alternatives where the text says neither", async () => {
-    const { url } = await playing([
+    const { url } = await startServer([
       {
         message: { content: "Well" },
         logprobs: {
@@ -134,7 +134,7 @@ describe("the judge at an endpoint", () => {
     ["a text", "perhaps"],
     ["a cut text", { message: { content: "Well, it" }, finish_reason: "length" }],
   ])("counts as no, and is reported, where it stays garbled: %s", async (_name, reply) => {
-    const { url } = await playing([reply]);
+    const { url } = await startServer([reply]);
     const unread: [number, string][] = [];
     const judge = createEndpointJudge(url, "m", quick);
     expect(
@@ -171,7 +171,7 @@ describe("the judge at an endpoint", () => {
       true,
     ],
   ])("is an error, never a no: %s", async (_name, reply, reason, again) => {
-    const { url, requests } = await playing([reply]);
+    const { url, requests } = await startServer([reply]);
     const unread: number[] = [];
     const judge = createEndpointJudge(url, "m", { ...quick, retryBudgetMs: 2_000 });
     await expect(judge.judge([item], signal, (index) => unread.push(index))).rejects.toMatchObject({
@@ -183,12 +183,12 @@ describe("the judge at an endpoint", () => {
   });
 
   it("goes on where a broken reply is whole the next time", async () => {
-    const { url } = await playing([{ message: { content: "no" }, finish_reason: null }, "yes"]);
+    const { url } = await startServer([{ message: { content: "no" }, finish_reason: null }, "yes"]);
     expect(await createEndpointJudge(url, "m", quick).judge([item], signal)).toEqual([true]);
   });
 
   it("is stored and counted beside every judged figure, and never fails a run", async () => {
-    const { url } = await playing(["perhaps"]);
+    const { url } = await startServer(["perhaps"]);
     const told: unknown[] = [];
     for (const name of ["judge", "generation-accuracy"] as const) {
       const scorer = new AnswerScorer(
@@ -219,7 +219,7 @@ describe("the judge at an endpoint", () => {
   });
 
   it("is an error, never a verdict, where the server is broken or refuses", async () => {
-    const refused = await playing([401]);
+    const refused = await startServer([401]);
     await expect(
       createEndpointJudge(refused.url, "m", quick).judge([item], signal),
     ).rejects.toMatchObject({ message: expect.stringContaining("status 401") as unknown });
@@ -230,7 +230,7 @@ describe("the judge at an endpoint", () => {
 describe("what a judge took", () => {
   const replies = ["Well, it depends", "no"].map((content) => ({ message: { content } }));
   const judging = async (prices: object) => {
-    const { url } = await playing(replies);
+    const { url } = await startServer(replies);
     const usage = new UsageSum("judge");
     const config = judgeSchema.parse({ model: "m", endpoint: url, connection: prices });
     const judge = await openJudge(config, null, {}, signal, {

@@ -18,7 +18,7 @@ export interface ModelBackend {
   /** Name of the model at the backend. */
   model: string;
   /** Resident memory of its processes; null where it is not known. */
-  memoryMb?(): Promise<number | null>;
+  readMemoryMb?(): Promise<number | null>;
 }
 
 /** Address, name, key and capacity of a served model. */

@@ -3,7 +3,7 @@ import { dirname, delimiter } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { VllmConfig } from "@/contracts/run-config/model";
 import { AppError } from "@/contracts/errors";
-import { modelDir } from "@/lib/paths.mjs";
+import { getModelDir } from "@/lib/paths.mjs";
 import { BASE_MODEL_NAME } from "./client";
 
 /** How vLLM is started for one purpose, and how its failures are reported. */
@@ -29,7 +29,7 @@ export function buildServeLaunch(
   { tensorParallelSize, gpuMemoryUtilization, maxModelLen }: VllmConfig,
   isCpuBuild = false,
 ): VllmLaunch {
-  const installed = modelDir(model);
+  const installed = getModelDir(model);
   const flags = formatFlags({
     "--served-model-name": model,
     "--tensor-parallel-size": tensorParallelSize,

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { EngineProcess } from "@/gpu-workers/llm/engine/process";
 import { loadEngineModel } from "@/gpu-workers/llm/model-files/installed-model";
 import { canTrainHere } from "@/gpu-workers/testing/small-training";
-import { inRoot, modelDir, PYTHON, VLLM_DIR } from "@/lib/paths.mjs";
+import { resolveInRoot, getModelDir, PYTHON, VLLM_DIR } from "@/lib/paths.mjs";
 import { findVllmProblem, vllmStep } from "@/scripts/setup/vllm.mjs";
 import { VllmClient } from "./client";
 import { buildSamplerLaunch } from "./launch-options";
@@ -26,9 +26,9 @@ const RANK = 8;
 const signal = new AbortController().signal;
 
 /**
- * One server over two processes, each with half of every layer, as `searcher.samplerTensorParallel` starts it on GPUs: vLLM's
- * build for the CPU has none to choose, so the worker refuses the setting there, and the server is started by itself. The
- * default model's nine heads are not split by two: its place takes a searcher of two small layers.
+ * One server over two processes, each with half of every layer, as `searcher.samplerTensorParallel` starts it on GPUs:
+ * vLLM's build for the CPU has none to choose, so the worker refuses the setting there, and the server is started by
+ * itself. The default model's nine heads are not split by two: its place takes a searcher of two small layers.
  */
 describe.skipIf(problem !== null)("a real vLLM that is spread over two processes", () => {
   let folder: string;
@@ -38,10 +38,10 @@ describe.skipIf(problem !== null)("a real vLLM that is spread over two processes
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "vllm-parallel-"));
     base = join(folder, "searcher");
-    const script = inRoot("gpu-workers", "agent", "testing", "save_tiny_searcher.py");
+    const script = resolveInRoot("gpu-workers", "agent", "testing", "save_tiny_searcher.py");
     // Heads of 64 numbers, of which vLLM's attention on the CPU takes not every size.
     const sizes = ["--hidden", "256"];
-    const installed = modelDir("smollm2-135m-instruct");
+    const installed = getModelDir("smollm2-135m-instruct");
     await promisify(execFile)(PYTHON, [script, installed, base, ...sizes]);
     engine = await EngineProcess.start({ device: "cpu", dtype: "float32" });
   }, 10 * MINUTES);

@@ -17,7 +17,7 @@ import { LocalServices, MemoryContext } from "@/gpu-workers/testing/memory-conte
 import { SETS_DIR } from "@/lib/testing/shared";
 
 export type RealSet = "2wiki" | "hotpotqa" | "pubmedqa";
-const corpusFile = (set: string): string => join(workDir, `${set}.jsonl`);
+const getCorpusFile = (set: string): string => join(workDir, `${set}.jsonl`);
 
 let services: LocalServices;
 let workDir: string;
@@ -29,7 +29,7 @@ export function openServices(sets: readonly RealSet[]): void {
     workDir = await mkdtemp(join(tmpdir(), "s3-methods-"));
     if (existsSync(SETS_DIR)) for (const set of sets) slices.set(set, await slice(set));
     services = new LocalServices(
-      Object.fromEntries(sets.map((set) => [set, corpusFile(set)])),
+      Object.fromEntries(sets.map((set) => [set, getCorpusFile(set)])),
       workDir,
     );
   });
@@ -50,7 +50,7 @@ export const buildConfig = (
 };
 
 /** What holds of every method's records, whatever a small model writes. */
-export async function ran(config: PredictConfig, questions?: readonly Question[]) {
+export async function runAndCheck(config: PredictConfig, questions?: readonly Question[]) {
   const context = new MemoryContext({
     config,
     services,
@@ -121,7 +121,7 @@ export function describeOnSets(sets: readonly RealSet[]): void {
               ragDocuments: 2,
             },
           });
-          const records = await ran(config, questions);
+          const records = await runAndCheck(config, questions);
           expect(records.map(({ episode }) => episode.questionId)).toEqual(
             questions.map(({ id }) => id),
           );
@@ -139,8 +139,8 @@ export function describeOnSets(sets: readonly RealSet[]): void {
               expect(episode.context.map(({ id }) => id)).toEqual(question.goldIds);
             // Scored by the scorer that was asked for, and by every other rule that the set allows.
             expect(score!.scorer).toBe(medical ? "option-letter/3" : "span/2");
-            expect([score!, ...otherScores!].sort(byScorer)).toEqual(
-              scoreByRules(answer!.text, question).sort(byScorer),
+            expect([score!, ...otherScores!].sort(compareScorers)).toEqual(
+              scoreByRules(answer!.text, question).sort(compareScorers),
             );
             if (!medical) return;
             expect(score!.value).toBe(
@@ -165,7 +165,7 @@ export function describeOnSets(sets: readonly RealSet[]): void {
   );
 }
 
-const byScorer = (a: { scorer: string }, b: { scorer: string }): number =>
+const compareScorers = (a: { scorer: string }, b: { scorer: string }): number =>
   a.scorer < b.scorer ? -1 : 1;
 
 /** Two questions of a set whose evidence is short, their gold passages, and others of the set to be told from them. */
@@ -196,7 +196,7 @@ async function slice(set: RealSet): Promise<{ questions: Question[]; passages: C
     ...all.filter(({ id, text }) => !gold.has(id) && text.length < 300).slice(0, 40),
   ];
   await writeFile(
-    corpusFile(set),
+    getCorpusFile(set),
     passages.map((passage) => `${JSON.stringify(passage)}\n`).join(""),
   );
   const letters = { yes: "A", no: "B", maybe: "C" } as const;

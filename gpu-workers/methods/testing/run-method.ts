@@ -6,7 +6,7 @@ import { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
 import type { RankedDocument, Retriever } from "@/gpu-workers/retrieval/retriever";
 import { ScriptedEndpoint, type ScriptedReply } from "@/gpu-workers/testing/scripted-endpoint";
 
-const document = (id: string): RankedDocument => ({
+const makeDocument = (id: string): RankedDocument => ({
   id,
   hash: `hash ${id}`,
   title: `Title (${id})`,
@@ -24,7 +24,7 @@ export const QUESTION: Question = {
 };
 
 /** Finds documents "QUERY 1", "QUERY 2", ..., and keeps what was asked. */
-function scriptedRetriever(): Retriever & { asked: [string, number][] } {
+function createScriptedRetriever(): Retriever & { asked: [string, number][] } {
   const asked: [string, number][] = [];
   return {
     asked,
@@ -33,11 +33,11 @@ function scriptedRetriever(): Retriever & { asked: [string, number][] } {
         queries.map(
           (query) => (
             asked.push([query, k]),
-            Array.from({ length: k }, (_, i) => document(`${query} ${i + 1}`))
+            Array.from({ length: k }, (_, i) => makeDocument(`${query} ${i + 1}`))
           ),
         ),
       ),
-    getDocuments: (ids) => Promise.resolve(ids.map(document)),
+    getDocuments: (ids) => Promise.resolve(ids.map(makeDocument)),
     describe: () => ({ kind: "remote", key: "scripted", title: "scripted", documents: null }),
     close: () => Promise.resolve(),
   };
@@ -94,7 +94,7 @@ export async function runMethod(
       connection: { retrySeconds: 0, ...options.connection },
     },
   });
-  const retriever = scriptedRetriever();
+  const retriever = createScriptedRetriever();
   const question = options.question ?? QUESTION;
   const signal = new AbortController().signal;
   const own = await openOwnModel(

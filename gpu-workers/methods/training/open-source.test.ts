@@ -3,7 +3,11 @@ import { trainConfigSchema } from "@/contracts/run-config/train-config";
 import { toPredictConfig } from "@/core/run/predict-config";
 import { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
 import { Stopwatch } from "@/gpu-workers/runtime/stopwatch";
-import { retriever, scripted, tokenizer } from "@/gpu-workers/searcher/testing/scripted-searcher";
+import {
+  retriever,
+  createScriptedSearcher,
+  tokenizer,
+} from "@/gpu-workers/searcher/testing/scripted-searcher";
 import type { ModelMethod } from "@/gpu-workers/searcher/method";
 import type { Policy } from "@/gpu-workers/rl/policy";
 import { openEpisodeSource } from "./open-source";
@@ -28,7 +32,7 @@ const openSource = (settings: object) => {
 /** The prompt that the model of a training run reads first. */
 async function readPrompt(settings: object, text: string): Promise<string> {
   const prompts: string[] = [];
-  const { searcher } = scripted((prompt) => {
+  const { searcher } = createScriptedSearcher((prompt) => {
     prompts.push(prompt);
     return { text };
   });
@@ -61,7 +65,7 @@ it("has it in demonstrations, in held-out episodes, and in predict runs made of 
   const signal = new AbortController().signal;
   const [sequence] = await source.demonstrate([question], policy, signal);
   expect(tokenizer.decode(sequence!.ids)).toContain("MINE Who?");
-  const { searcher } = scripted(() => ({ text: STOP }));
+  const { searcher } = createScriptedSearcher(() => ({ text: STOP }));
   const getKey = ({ source }: ReturnType<typeof openSource>) =>
     (source.createEvaluatedMethod(searcher) as ModelMethod).computeEpisodeKey(question);
   expect(getKey({ config, source })).not.toBe(getKey(openSource({ search })));

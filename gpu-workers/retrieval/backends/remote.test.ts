@@ -24,8 +24,11 @@ afterEach(closeAll);
 describe("the remote retriever", () => {
   const times = { requestMs: 300, backoffMs: 5, attempts: 3 };
 
-  /** As upstream's: no /healthz. Answers the query that opening asks, then the prepared answers in turn, the last one for ever. */
-  async function scripted(
+  /**
+   * As upstream's: no /healthz. Answers the query that opening asks, then the prepared answers in turn, the last one
+   * for ever.
+   */
+  async function startScriptedServer(
     ...answers: ((response: ServerResponse) => void)[]
   ): Promise<{ url: string; requests: () => number }> {
     let requests = 0;
@@ -71,7 +74,7 @@ describe("the remote retriever", () => {
   });
 
   const search = async (body: unknown, k = 5): Promise<RankedDocument[]> => {
-    const { url } = await scripted(json(body));
+    const { url } = await startScriptedServer(json(body));
     const [ranked] = await (
       await RemoteRetriever.open(`${url}/retrieve`, { times })
     ).search(["q"], k);
@@ -100,7 +103,9 @@ describe("the remote retriever", () => {
   it("takes NaN and Infinity, as Python writes them, for no score", async () => {
     const body = { result: [[hit("a", 1), hit("b", 2), hit('N"aN', 3)]] };
     const text = JSON.stringify(body).replace('"score":1', '"score":NaN');
-    const { url } = await scripted(status(200, text.replace('"score":2', '"score": -Infinity')));
+    const { url } = await startScriptedServer(
+      status(200, text.replace('"score":2', '"score": -Infinity')),
+    );
     const remote = await RemoteRetriever.open(url, { times });
     expect((await remote.search(["q"], 5))[0]!.map(({ id, score }) => [id, score])).toEqual([
       ["a", 1],
@@ -222,8 +227,8 @@ describe("the remote retriever", () => {
     });
     expect(keys[0]?.key).toBe(keys[1]?.key);
     const others = await Promise.all(
-      [await scripted(json({})), await scripted(json({}))].map(async ({ url }) =>
-        (await RemoteRetriever.open(url, { times })).describe(),
+      [await startScriptedServer(json({})), await startScriptedServer(json({}))].map(
+        async ({ url }) => (await RemoteRetriever.open(url, { times })).describe(),
       ),
     );
     expect(others[0]?.key).not.toBe(others[1]?.key);
@@ -252,7 +257,7 @@ describe("the remote retriever", () => {
   });
 
   it("tries again what may pass", async () => {
-    const { url, requests } = await scripted(
+    const { url, requests } = await startScriptedServer(
       status(503),
       (response) => void response.destroy(),
       json({ result: [[hit("a", 1)]] }),
@@ -308,7 +313,7 @@ describe("the remote retriever", () => {
       1,
     ],
   ])("makes no document of %s", async (_, answer, code, message, tries) => {
-    const { url, requests } = await scripted(answer);
+    const { url, requests } = await startScriptedServer(answer);
     const failure = await (
       await RemoteRetriever.open(url, { times })
     )
@@ -327,7 +332,7 @@ describe("the remote retriever", () => {
     );
     await expect(remote.search(["q"], 1)).rejects.toThrow(/failed 3 times: .*ECONNREFUSED/);
     const stop = new AbortController();
-    const { url } = await scripted(() => stop.abort());
+    const { url } = await startScriptedServer(() => stop.abort());
     await expect(
       (await RemoteRetriever.open(url, { times })).search(["q"], 1, stop.signal),
     ).rejects.toMatchObject({ code: "cancelled" });

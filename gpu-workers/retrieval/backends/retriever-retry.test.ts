@@ -6,7 +6,7 @@ import { withRetrieverRetry } from "./retriever-retry";
 const never = new AbortController().signal;
 
 /** Unavailable for the first `failures` searches. */
-function stumbling(
+function createStumblingRetriever(
   failures: number,
   error: Error = new AppError("retriever-unavailable", "connection refused"),
 ) {
@@ -25,7 +25,7 @@ function stumbling(
 
 describe("a patient retriever", () => {
   it("asks again until the retriever is back, and says so once", async () => {
-    const { retriever, searches } = stumbling(4);
+    const { retriever, searches } = createStumblingRetriever(4);
     const told: string[] = [];
     const found = await withRetrieverRetry(retriever, (message) => told.push(message), never, {
       limitMs: 1000,
@@ -37,7 +37,7 @@ describe("a patient retriever", () => {
   });
 
   it("gives up after its time with the retriever's own reason: no document is invented", async () => {
-    const { retriever, searches } = stumbling(Infinity);
+    const { retriever, searches } = createStumblingRetriever(Infinity);
     await expect(
       withRetrieverRetry(retriever, () => undefined, never, { limitMs: 60, pauseMs: 10 }).search(
         ["a"],
@@ -48,14 +48,14 @@ describe("a patient retriever", () => {
   });
 
   it("does not wait where the failure cannot pass, or the run is cancelled", async () => {
-    const wrong = stumbling(1, new AppError("invalid-input", "bad query"));
+    const wrong = createStumblingRetriever(1, new AppError("invalid-input", "bad query"));
     await expect(
       withRetrieverRetry(wrong.retriever, () => undefined, never).search(["a"], 1),
     ).rejects.toThrow("bad query");
     expect(wrong.searches()).toBe(1);
     const stop = new AbortController();
     const search = withRetrieverRetry(
-      stumbling(Infinity).retriever,
+      createStumblingRetriever(Infinity).retriever,
       () => stop.abort(),
       stop.signal,
     ).search(["a"], 1);

@@ -19,7 +19,7 @@ export interface EncoderPreset {
   facts: EncoderFacts;
 }
 
-const single = (repository: string): EncoderPreset["hub"] => [
+const defineSingleTower = (repository: string): EncoderPreset["hub"] => [
   { folder: "", repository, onnx: "onnx/model.onnx" },
 ];
 const e5: EncoderFacts = {
@@ -40,37 +40,37 @@ const bge: EncoderFacts = {
 export const ENCODER_PRESETS: Readonly<Record<string, EncoderPreset>> = {
   minilm: {
     title: "all-MiniLM-L6-v2",
-    hub: single("sentence-transformers/all-MiniLM-L6-v2"),
+    hub: defineSingleTower("sentence-transformers/all-MiniLM-L6-v2"),
     twoTowers: false,
     facts: { pooling: "mean", normalise: true, maxTokens: 256, queryPrefix: "", passagePrefix: "" },
   },
   "e5-base-v2": {
     title: "E5 base v2",
-    hub: single("intfloat/e5-base-v2"),
+    hub: defineSingleTower("intfloat/e5-base-v2"),
     twoTowers: false,
     facts: e5,
   },
   "e5-large-v2": {
     title: "E5 large v2",
-    hub: single("intfloat/e5-large-v2"),
+    hub: defineSingleTower("intfloat/e5-large-v2"),
     twoTowers: false,
     facts: e5,
   },
   "bge-base-en-v1.5": {
     title: "BGE base v1.5",
-    hub: single("BAAI/bge-base-en-v1.5"),
+    hub: defineSingleTower("BAAI/bge-base-en-v1.5"),
     twoTowers: false,
     facts: bge,
   },
   "bge-large-en-v1.5": {
     title: "BGE large v1.5",
-    hub: single("BAAI/bge-large-en-v1.5"),
+    hub: defineSingleTower("BAAI/bge-large-en-v1.5"),
     twoTowers: false,
     facts: bge,
   },
   "gte-base": {
     title: "GTE base",
-    hub: single("thenlper/gte-base"),
+    hub: defineSingleTower("thenlper/gte-base"),
     twoTowers: false,
     facts: { pooling: "mean", normalise: true, maxTokens: 512, queryPrefix: "", passagePrefix: "" },
   },

@@ -12,7 +12,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 /** Files of a model folder, as sentence-transformers writes them. */
-async function bring(files: Record<string, unknown>, to = folder): Promise<void> {
+async function writeModelFiles(files: Record<string, unknown>, to = folder): Promise<void> {
   for (const [name, content] of Object.entries(files)) {
     await mkdir(dirname(join(to, name)), { recursive: true });
     await writeFile(
@@ -31,7 +31,7 @@ const modules = (...kinds: string[]): unknown =>
 
 describe("the settings of an encoder", () => {
   it("come from its own configuration", async () => {
-    await bring({
+    await writeModelFiles({
       "modules.json": modules("Transformer", "Pooling", "Normalize"),
       "1_Pooling/config.json": {
         word_embedding_dimension: 4,
@@ -61,7 +61,7 @@ describe("the settings of an encoder", () => {
       "tokenizer_config.json": { model_max_length: 1e30 },
       "sentence_bert_config.json": { max_seq_length: 99 },
     };
-    await bring(own);
+    await writeModelFiles(own);
     expect(await readEncoderSettings("mine", folder)).toMatchObject({
       pooling: "last",
       normalise: true,
@@ -72,10 +72,14 @@ describe("the settings of an encoder", () => {
       [null, true],
       ["dot", false],
     ] as const) {
-      await bring({ "config_sentence_transformers.json": { similarity_fn_name: similarity } });
+      await writeModelFiles({
+        "config_sentence_transformers.json": { similarity_fn_name: similarity },
+      });
       expect(await readEncoderSettings("mine", folder)).toMatchObject({ normalise });
     }
-    await bring({ "config_sentence_transformers.json": { similarity_fn_name: "manhattan" } });
+    await writeModelFiles({
+      "config_sentence_transformers.json": { similarity_fn_name: "manhattan" },
+    });
     await expect(readEncoderSettings("mine", folder)).rejects.toMatchObject({
       code: "unsupported",
       message: expect.stringContaining("compares by manhattan") as string,
@@ -83,7 +87,7 @@ describe("the settings of an encoder", () => {
   });
 
   it("leave vectors as they are where the model's card, known by its name, says so", async () => {
-    await bring({
+    await writeModelFiles({
       "modules.json": modules("Transformer", "Pooling"),
       "1_Pooling/config.json": { pooling_mode_cls_token: true },
     });
@@ -97,7 +101,7 @@ describe("the settings of an encoder", () => {
     [{ pooling_mode_mean_tokens: true, pooling_mode_max_tokens: false }, "mean"],
     [{ embedding_dimension: 4 }, "mean"],
   ])("read %j as pooling", async (config, pooling) => {
-    await bring({
+    await writeModelFiles({
       "modules.json": modules("Transformer", "Pooling"),
       "1_Pooling/config.json": config,
       "tokenizer_config.json": { model_max_length: 64 },
@@ -114,7 +118,7 @@ describe("the settings of an encoder", () => {
     ],
     [{ pooling_mode: ["mean", "max"] }, "pools by mean and max, put side by side"],
   ])("refuse %j as pooling, by name", async (config, message) => {
-    await bring({
+    await writeModelFiles({
       "modules.json": modules("Transformer", "Pooling"),
       "1_Pooling/config.json": config,
       "tokenizer_config.json": { model_max_length: 64 },
@@ -133,7 +137,7 @@ describe("the settings of an encoder", () => {
       queryPrefix: "query: ",
       passagePrefix: "passage: ",
     });
-    await bring({ "encoder.json": { maxTokens: 256 } });
+    await writeModelFiles({ "encoder.json": { maxTokens: 256 } });
     expect(await readEncoderSettings("e5-base-v2", folder)).toMatchObject({
       maxTokens: 256,
       queryPrefix: "query: ",
@@ -149,7 +153,7 @@ describe("the settings of an encoder", () => {
     ],
     [{ include_prompt: true, pooling_mode: "mean" }, { pooling: "mean" }],
   ])("say of %j whether the mean has the prompt", async (config, expected) => {
-    await bring({
+    await writeModelFiles({
       "modules.json": modules("Transformer", "Pooling"),
       "1_Pooling/config.json": config,
       "sentence_roberta_config.json": { max_seq_length: 77, do_lower_case: true },
@@ -171,7 +175,7 @@ describe("the settings of an encoder", () => {
     [{ prompts: { any: "a: ", query: "", document: "" }, default_prompt_name: "any" }, "", ""],
     [{ prompts: null, default_prompt_name: null }, "", ""],
   ])("read the prompts %j as sentence-transformers does", async (config, query, passage) => {
-    await bring({
+    await writeModelFiles({
       "encoder.json": { pooling: "mean", normalise: true, maxTokens: 64 },
       "config_sentence_transformers.json": config,
     });
@@ -188,7 +192,7 @@ describe("the settings of an encoder", () => {
     [["Transformer"], { model_type: "SparseEncoder" }, "is a SparseEncoder"],
     [["Transformer", "Pooling"], { truncate_dim: 64 }, "cuts its vectors to 64"],
   ])("refuse the layers %j with %j", async (kinds, config, message) => {
-    await bring({
+    await writeModelFiles({
       "modules.json": modules(...kinds),
       "config_sentence_transformers.json": config,
     });
@@ -199,9 +203,9 @@ describe("the settings of an encoder", () => {
   });
 
   it("refuse code of an author's own, and a default prompt that is not there", async () => {
-    await bring({ "modules.json": [{ type: "custom_st.Transformer", path: "" }] });
+    await writeModelFiles({ "modules.json": [{ type: "custom_st.Transformer", path: "" }] });
     await expect(readEncoderSettings("mine", folder)).rejects.toThrow("custom_st.Transformer");
-    await bring({
+    await writeModelFiles({
       "modules.json": modules("Transformer", "Pooling"),
       "config_sentence_transformers.json": { default_prompt_name: "s2p" },
     });
@@ -209,7 +213,7 @@ describe("the settings of an encoder", () => {
   });
 
   it("never promise more tokens than the network has positions", async () => {
-    await bring({
+    await writeModelFiles({
       "modules.json": modules("Transformer", "Pooling"),
       "1_Pooling/config.json": { pooling_mode_mean_tokens: true },
       "tokenizer_config.json": { model_max_length: 2048 },
@@ -223,7 +227,7 @@ describe("the settings of an encoder", () => {
       code: "not-found",
       message: expect.stringContaining("encoder.json") as string,
     });
-    await bring({
+    await writeModelFiles({
       "modules.json": modules("Transformer", "Pooling"),
       "tokenizer_config.json": { model_max_length: 64 },
     });
@@ -231,7 +235,7 @@ describe("the settings of an encoder", () => {
       code: "not-found",
       message: expect.stringContaining("1_Pooling/config.json") as string,
     });
-    await bring({
+    await writeModelFiles({
       "modules.json": modules("Transformer", "Pooling", "Dense"),
       "1_Pooling/config.json": { pooling_mode_mean_tokens: true },
     });
@@ -239,10 +243,10 @@ describe("the settings of an encoder", () => {
       code: "unsupported",
       message: expect.stringContaining("Dense layer") as string,
     });
-    await bring({ "modules.json": "{" });
+    await writeModelFiles({ "modules.json": "{" });
     await expect(readEncoderSettings("mine", folder)).rejects.toThrow("modules.json is not JSON");
     await rm(join(folder, "modules.json"));
-    await bring({ "encoder.json": { pooling: "median", maxTokens: 4 } });
+    await writeModelFiles({ "encoder.json": { pooling: "median", maxTokens: 4 } });
     await expect(readEncoderSettings("mine", folder)).rejects.toThrow("pooling:");
   });
 });
@@ -255,23 +259,23 @@ describe("an encoder on disk", () => {
   };
 
   it("may have two towers", async () => {
-    await bring({ ...network, "model.onnx": "query weights" }, join(folder, "query"));
-    await bring({ ...network, "model.onnx": "passage weights" }, join(folder, "passage"));
+    await writeModelFiles({ ...network, "model.onnx": "query weights" }, join(folder, "query"));
+    await writeModelFiles({ ...network, "model.onnx": "passage weights" }, join(folder, "passage"));
     const found = await findEncoder("two", "fp32", folder);
     expect(found.query.modelPath).toBe(join(folder, "query", "model.onnx"));
     expect(found.passage.modelPath).toBe(join(folder, "passage", "model.onnx"));
   });
 
   it("is another one when weights, tokenizer or settings change", async () => {
-    await bring({ ...network, "onnx/model.onnx": "weights" });
+    await writeModelFiles({ ...network, "onnx/model.onnx": "weights" });
     const fingerprint = async (): Promise<string> =>
       (await findEncoder("mine", "fp32", folder)).fingerprint;
     const seen = new Set([await fingerprint()]);
-    await bring({ "onnx/model.onnx_data": "large" });
+    await writeModelFiles({ "onnx/model.onnx_data": "large" });
     seen.add(await fingerprint());
-    await bring({ "tokenizer.json": "{ }" });
+    await writeModelFiles({ "tokenizer.json": "{ }" });
     seen.add(await fingerprint());
-    await bring({ "encoder.json": { pooling: "mean", normalise: false, maxTokens: 64 } });
+    await writeModelFiles({ "encoder.json": { pooling: "mean", normalise: false, maxTokens: 64 } });
     seen.add(await fingerprint());
     expect(seen.size).toBe(4);
     await expect(findEncoder("mine", "int8", folder)).rejects.toMatchObject({
@@ -281,11 +285,15 @@ describe("an encoder on disk", () => {
   });
 
   it("encodes texts alone where its int8 weights are a hub's, whose batches share a range", async () => {
-    await bring({ ...network, "model.onnx": "weights", "onnx/model_quantized.onnx": "of a hub" });
+    await writeModelFiles({
+      ...network,
+      "model.onnx": "weights",
+      "onnx/model_quantized.onnx": "of a hub",
+    });
     const alone = async (variant: string): Promise<boolean> =>
       (await findEncoder("mine", variant, folder)).passage.encodeAlone;
     expect([await alone("fp32"), await alone("int8")]).toEqual([false, true]);
-    await bring({ "model-int8.onnx": "of scripts/setup" });
+    await writeModelFiles({ "model-int8.onnx": "of scripts/setup" });
     expect(await alone("int8")).toBe(false);
   });
 

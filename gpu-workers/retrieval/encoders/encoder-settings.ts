@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { basename, join } from "node:path";
 import { z } from "zod";
 import { AppError, parseOrThrow } from "@/contracts/errors";
-import { modelDir } from "@/lib/paths.mjs";
+import { getModelDir } from "@/lib/paths.mjs";
 import { getFileSize } from "@/lib/files";
 import { hashFile } from "@/lib/hash";
 import { ENCODER_PRESETS } from "./encoder-presets";
@@ -72,7 +72,7 @@ const VARIANT_FILES: Readonly<Record<string, readonly string[]>> = {
 export async function findEncoder(
   name: string,
   variant: string,
-  directory = modelDir(name),
+  directory = getModelDir(name),
 ): Promise<EncoderFiles> {
   const title = basename(directory);
   const hasTowers =
@@ -96,7 +96,8 @@ export async function findEncoder(
 
 async function findTower(name: string, variant: string, directory: string): Promise<TowerFiles> {
   const tokenizerPath = join(directory, "tokenizer.json");
-  if ((await getFileSize(tokenizerPath)) === null) throw notInstalledError(name, tokenizerPath);
+  if ((await getFileSize(tokenizerPath)) === null)
+    throw createNotInstalledError(name, tokenizerPath);
   const settings = await readEncoderSettings(name, directory);
   const files = VARIANT_FILES[variant] ?? [];
   for (const file of files) {
@@ -120,7 +121,7 @@ async function findTower(name: string, variant: string, directory: string): Prom
   );
 }
 
-function notInstalledError(name: string, path: string): AppError {
+function createNotInstalledError(name: string, path: string): AppError {
   const preset = ENCODER_PRESETS[name];
   const how =
     name === "minilm"
@@ -182,9 +183,13 @@ export async function readEncoderSettings(
   const sentences = SENTENCE_CONFIG_FILES.map((file) => read(file, sentenceConfigSchema));
   const sentence = (await Promise.all(sentences)).find((found) => found !== null);
   if (config?.model_type && config.model_type !== "SentenceTransformer")
-    throw unsupportedError(name, `is a ${config.model_type}`, "use one that gives a vector a text");
+    throw createUnsupportedError(
+      name,
+      `is a ${config.model_type}`,
+      "use one that gives a vector a text",
+    );
   if (config?.truncate_dim != null)
-    throw unsupportedError(
+    throw createUnsupportedError(
       name,
       `cuts its vectors to ${config.truncate_dim} numbers`,
       "use it whole",
@@ -194,7 +199,7 @@ export async function readEncoderSettings(
   const known = ENCODER_PRESETS[name]?.facts;
   const similarity = config?.similarity_fn_name ?? null;
   if (similarity !== null && similarity !== "cosine" && similarity !== "dot")
-    throw unsupportedError(name, `compares by ${similarity}`, "use one of cosine or dot");
+    throw createUnsupportedError(name, `compares by ${similarity}`, "use one of cosine or dot");
   // Where no similarity is named, sentence-transformers uses the cosine; a preset takes precedence.
   if (similarity === "cosine" || (list && similarity === null && !known)) own.normalise = true;
   else if (list && similarity === "dot") own.normalise ??= false;
@@ -245,7 +250,7 @@ async function readModules(
   for (const { type, path } of list) {
     const kind = type.startsWith("sentence_transformers.") ? (type.split(".").at(-1) ?? "") : type;
     if (!["Transformer", "Pooling", "Normalize"].includes(kind))
-      throw unsupportedError(
+      throw createUnsupportedError(
         name,
         `has a ${kind} layer after its network`,
         "use one with pooling and normalisation only",
@@ -258,7 +263,11 @@ async function readModules(
     if (config?.include_prompt === false) own.includePrompt = false;
   }
   if (!/^(Transformer )?(Pooling )?(Normalize )?$/.test(chain))
-    throw unsupportedError(name, `chains ${chain.trim()}`, "use one that pools once, then scales");
+    throw createUnsupportedError(
+      name,
+      `chains ${chain.trim()}`,
+      "use one that pools once, then scales",
+    );
   return own;
 }
 
@@ -280,7 +289,7 @@ function readPrompts(
   return { ...(query && { queryPrefix: query }), ...(passage && { passagePrefix: passage }) };
 }
 
-const unsupportedError = (name: string, what: string, advice: string): AppError =>
+const createUnsupportedError = (name: string, what: string, advice: string): AppError =>
   new AppError("unsupported", `the encoder ${name} ${what}, which is not built here; ${advice}`);
 
 /** Our names of sentence-transformers' pooling modes; the other modes are not implemented. */
@@ -290,7 +299,10 @@ const POOLING_MODES: Readonly<Record<string, EncoderSettings["pooling"]>> = {
   lasttoken: "last",
 };
 
-/** Reads the pooling mode: `pooling_mode` names one or several; older files have a flag each, e.g. `pooling_mode_mean_tokens`. */
+/**
+ * Reads the pooling mode: `pooling_mode` names one or several; older files have a flag each, e.g.
+ * `pooling_mode_mean_tokens`.
+ */
 function readPooling(
   name: string,
   config: z.infer<typeof poolingConfigSchema>,
@@ -305,7 +317,7 @@ function readPooling(
   const modes = named.length === 0 ? ["mean"] : named; // as sentence-transformers reads it
   const pooling = modes.length === 1 ? POOLING_MODES[modes[0] ?? ""] : undefined;
   if (pooling) return pooling;
-  throw unsupportedError(
+  throw createUnsupportedError(
     name,
     `pools by ${modes.join(" and ")}${modes.length > 1 ? ", put side by side" : ""}`,
     `use one that pools by a single of ${Object.keys(POOLING_MODES).join(", ")}`,

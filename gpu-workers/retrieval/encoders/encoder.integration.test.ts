@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { modelDir } from "@/lib/paths.mjs";
+import { getModelDir } from "@/lib/paths.mjs";
 import { Encoder } from "./encoder";
 import type { EncoderOperations } from "./encoder-thread";
 import type { ThreadClient } from "@/gpu-workers/runtime/thread";
@@ -15,7 +15,10 @@ const cases = JSON.parse(
   await readFile(new URL("./fixtures/minilm.json", import.meta.url), "utf8"),
 ) as Case[];
 
-function dot(a: Float32Array | readonly number[], b: Float32Array | readonly number[]): number {
+function computeDot(
+  a: Float32Array | readonly number[],
+  b: Float32Array | readonly number[],
+): number {
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += (a[i] ?? 0) * (b[i] ?? 0);
   return sum;
@@ -24,8 +27,8 @@ function dot(a: Float32Array | readonly number[], b: Float32Array | readonly num
 describe("the tokenizer", () => {
   it("gives the ids of Python's tokenizers on hard text", async () => {
     const tokenizer = await TextTokenizer.load(
-      join(modelDir("minilm"), "tokenizer.json"),
-      join(modelDir("minilm"), "tokenizer_config.json"),
+      join(getModelDir("minilm"), "tokenizer.json"),
+      join(getModelDir("minilm"), "tokenizer_config.json"),
       256,
     );
     for (const { text, ids } of cases)
@@ -66,7 +69,7 @@ describe("the encoder", () => {
       "passage",
     );
     withVector.forEach(({ vector = [] }, i) => {
-      expect(dot(vectors.subarray(i * 384, (i + 1) * 384), vector)).toBeGreaterThan(0.99);
+      expect(computeDot(vectors.subarray(i * 384, (i + 1) * 384), vector)).toBeGreaterThan(0.99);
     });
   });
 
@@ -81,7 +84,7 @@ describe("the encoder", () => {
       const together = await encoder.encode(texts, "query");
       for (const i of [0, 1, 22, 41, 69]) {
         const alone = await encoder.encode([texts[i] ?? ""], "query");
-        const cosine = dot(alone, together.subarray(i * 384, (i + 1) * 384));
+        const cosine = computeDot(alone, together.subarray(i * 384, (i + 1) * 384));
         expect(cosine).toBeGreaterThan(1 - 1e-6);
       }
     },
@@ -117,7 +120,7 @@ describe("the encoder", () => {
   it("leaves the prompt out of the mean where the model says so (case 74), and lower-cases where it does", async () => {
     const folder = await mkdtemp(join(tmpdir(), "encoder-prompt-"));
     for (const name of ["tokenizer.json", "tokenizer_config.json", "config.json", "model.onnx"])
-      await symlink(join(modelDir("minilm"), name), join(folder, name));
+      await symlink(join(getModelDir("minilm"), name), join(folder, name));
     const prompt = "Represent the question for retrieval: ";
     const files = {
       "modules.json": ["Transformer", "Pooling", "Normalize"].map((kind, i) => ({
@@ -136,11 +139,16 @@ describe("the encoder", () => {
     const vectors = await encoder.encode(texts, "query");
     for (const [i, text] of texts.entries()) {
       const expected = await poolAfterPrompt(prompt, text.toLowerCase());
-      expect(dot(vectors.subarray(i * 384, (i + 1) * 384), expected)).toBeGreaterThan(1 - 1e-5);
+      expect(computeDot(vectors.subarray(i * 384, (i + 1) * 384), expected)).toBeGreaterThan(
+        1 - 1e-5,
+      );
     }
     // Passages have no prompt: theirs is the mean over all tokens.
     expect(
-      dot(await encoder.encode(["whales"], "passage"), await fp32.encode(["whales"], "passage")),
+      computeDot(
+        await encoder.encode(["whales"], "passage"),
+        await fp32.encode(["whales"], "passage"),
+      ),
     ).toBeGreaterThan(1 - 1e-5);
     const nothing = await encoder.encode([prompt.repeat(100)], "query");
     expect(nothing.every(Number.isFinite)).toBe(true);
@@ -175,7 +183,7 @@ describe("the encoder", () => {
 
 /** The mean over the tokens after the prompt, by the network alone, scaled to length 1. */
 async function poolAfterPrompt(prompt: string, text: string): Promise<number[]> {
-  const directory = modelDir("minilm");
+  const directory = getModelDir("minilm");
   const tokenizer = await TextTokenizer.load(
     join(directory, "tokenizer.json"),
     join(directory, "tokenizer_config.json"),

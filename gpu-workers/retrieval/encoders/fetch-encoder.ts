@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { AppError } from "@/contracts/errors";
-import { modelDir } from "@/lib/paths.mjs";
+import { getModelDir } from "@/lib/paths.mjs";
 import { download, type DownloadOptions } from "@/gpu-workers/runtime/download";
 import { ENCODER_PRESETS, type EncoderPreset } from "./encoder-presets";
 import { findEncoder, SENTENCE_CONFIG_FILES } from "./encoder-settings";
@@ -39,7 +39,7 @@ export interface FetchEncoderOptions {
 export async function fetchEncoder(
   name: string,
   {
-    directory = modelDir(name.split("/").at(-1) ?? name),
+    directory = getModelDir(name.split("/").at(-1) ?? name),
     hub = HUB,
     onProgress,
     pausesMs,
@@ -86,7 +86,7 @@ function listSources(name: string): EncoderPreset["hub"] {
   if (preset)
     throw new AppError(
       "not-found",
-      `no ONNX export of ${preset.title} is known on a hub: export its ${preset.twoTowers ? "two encoders" : "encoder"} with scripts/setup/export_encoder.py and bring ${preset.twoTowers ? `the folders \`query\` and \`passage\` to ${modelDir(name)}` : `the folder to ${modelDir(name)}`}`,
+      `no ONNX export of ${preset.title} is known on a hub: export its ${preset.twoTowers ? "two encoders" : "encoder"} with scripts/setup/export_encoder.py and bring ${preset.twoTowers ? `the folders \`query\` and \`passage\` to ${getModelDir(name)}` : `the folder to ${getModelDir(name)}`}`,
     );
   if (!/^[\w.-]+\/[\w.-]+$/.test(name))
     throw new AppError(

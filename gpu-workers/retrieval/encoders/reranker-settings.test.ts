@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { findReranker } from "./reranker-settings";
 
 let folder: string;
-const bring = async (files: Record<string, string>): Promise<void> => {
+const writeModelFiles = async (files: Record<string, string>): Promise<void> => {
   for (const [name, content] of Object.entries(files)) await writeFile(join(folder, name), content);
 };
 beforeAll(async () => {
@@ -22,7 +22,7 @@ it("names what is missing of a folder", async () => {
 
 it("tells weights apart that lie beside the network, in model.onnx_data", async () => {
   const fingerprint = async (files: Record<string, string>): Promise<string> => {
-    await bring(files);
+    await writeModelFiles(files);
     return (await findReranker("own", folder)).fingerprint;
   };
   const alone = await fingerprint({

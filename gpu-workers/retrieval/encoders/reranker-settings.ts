@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { AppError } from "@/contracts/errors";
 import { getFileSize } from "@/lib/files";
-import { modelDir } from "@/lib/paths.mjs";
+import { getModelDir } from "@/lib/paths.mjs";
 import { readJsonFile } from "./json-file";
 import { listWeightFiles } from "./weight-files";
 
@@ -55,7 +55,7 @@ const OFFSET_POSITIONS = new Set(["roberta", "xlm-roberta", "camembert", "xlm-ro
  */
 export async function findReranker(
   name: string,
-  directory = modelDir(name),
+  directory = getModelDir(name),
 ): Promise<RerankerFiles> {
   const [modelPath] = await filterExistingFiles([
     join(directory, "model.onnx"),

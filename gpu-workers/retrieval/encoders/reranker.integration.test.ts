@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { retrieverSchema as retrieverConfig } from "@/contracts/run-config/retriever";
-import { ATLAS_DIR, PYTHON, modelDir } from "@/lib/paths.mjs";
+import { ATLAS_DIR, PYTHON, getModelDir } from "@/lib/paths.mjs";
 import { openRetriever } from "@/gpu-workers/retrieval/backends/open-retriever";
 import { Reranker } from "./reranker";
 
@@ -32,13 +32,13 @@ function make(name: string, labels: number): number[] {
   const script = fileURLToPath(new URL("./testing/make_cross_encoder.py", import.meta.url));
   const output = execFileSync(
     PYTHON,
-    ["-W", "ignore", script, modelDir("minilm"), join(folder, name), String(labels)],
+    ["-W", "ignore", script, getModelDir("minilm"), join(folder, name), String(labels)],
     { input: JSON.stringify(pairs), stdio: ["pipe", "pipe", "ignore"] },
   );
   return JSON.parse(output.toString()) as number[];
 }
 
-async function scores(directory: string): Promise<number[]> {
+async function scorePairs(directory: string): Promise<number[]> {
   const reranker = await Reranker.load("test", { directory, threads: 1 });
   const all: number[] = [];
   for (const [query, passage] of pairs) all.push(...(await reranker.score(query, [passage])));
@@ -48,14 +48,14 @@ async function scores(directory: string): Promise<number[]> {
 
 describe("a cross-encoder", () => {
   it("gives PyTorch's scores, cut pairs included", async () => {
-    const ours = await scores(join(folder, "one"));
+    const ours = await scorePairs(join(folder, "one"));
     ours.forEach((score, i) => expect(Math.abs(score - (torch[i] ?? NaN))).toBeLessThan(1e-4));
     expect(new Set(torch.map((score) => score.toFixed(3))).size).toBe(pairs.length); // the model tells the pairs apart
   });
 
   it("of two labels gives the difference of their logits", async () => {
     const expected = make("two", 2);
-    (await scores(join(folder, "two"))).forEach((score, i) =>
+    (await scorePairs(join(folder, "two"))).forEach((score, i) =>
       expect(Math.abs(score - (expected[i] ?? NaN))).toBeLessThan(1e-4),
     );
   });
@@ -85,7 +85,7 @@ describe("a cross-encoder", () => {
         sentence_transformers: { activation_fn: "torch.nn.modules.activation.Sigmoid" },
       }),
     );
-    const ours = await scores(join(folder, "one"));
+    const ours = await scorePairs(join(folder, "one"));
     await writeFile(path, text);
     ours.forEach((score, i) =>
       expect(Math.abs(score - 1 / (1 + Math.exp(-(torch[i] ?? NaN))))).toBeLessThan(1e-4),

@@ -4,7 +4,10 @@ import { AppError } from "@/contracts/errors";
 import { Coalescer } from "./coalescer";
 import type { RankedDocument } from "@/gpu-workers/retrieval/retriever";
 
-/** Ranks k documents named after the query, so that every answer shows whose it is. Its rankings are not the beginnings of longer ones, as those of hybrid search and of graphs need not be: the worst of k stands first. */
+/**
+ * Ranks k documents named after the query, so that every answer shows whose it is. Its rankings are not the beginnings
+ * of longer ones, as those of hybrid search and of graphs need not be: the worst of k stands first.
+ */
 function buildRankings(queries: readonly string[], k: number): RankedDocument[][] {
   return queries.map((query) =>
     Array.from({ length: k }, (_, i) => ({
@@ -18,7 +21,7 @@ function buildRankings(queries: readonly string[], k: number): RankedDocument[][
 }
 
 /** A search that ends only when told to. */
-function gate(): {
+function createGate(): {
   search: (queries: readonly string[], k: number) => Promise<RankedDocument[][]>;
   calls: {
     queries: readonly string[];
@@ -27,7 +30,7 @@ function gate(): {
     fail: (error: Error) => void;
   }[];
 } {
-  const calls: ReturnType<typeof gate>["calls"] = [];
+  const calls: ReturnType<typeof createGate>["calls"] = [];
   const search = (queries: readonly string[], k: number): Promise<RankedDocument[][]> =>
     new Promise((resolve, reject) =>
       calls.push({ queries, k, finish: () => resolve(buildRankings(queries, k)), fail: reject }),
@@ -40,7 +43,7 @@ const ids = (results: RankedDocument[][]): string[][] =>
 
 describe("the coalescer", () => {
   it("joins what arrives during a search, in the order of arrival", async () => {
-    const { search, calls } = gate();
+    const { search, calls } = createGate();
     const coalescer = new Coalescer(search, { batch: 3, waiting: 100, parallel: 1 });
     const first = coalescer.submit(["a"], 2);
     const second = coalescer.submit(["b", "c"], 2);
@@ -64,7 +67,7 @@ describe("the coalescer", () => {
   });
 
   it("joins only requests of equal k, and takes the k of the one that has waited longest", async () => {
-    const { search, calls } = gate();
+    const { search, calls } = createGate();
     const coalescer = new Coalescer(search, { batch: 2, waiting: 100, parallel: 1 });
     const submitted: [string[], number][] = [
       [["a"], 1],
@@ -96,7 +99,7 @@ describe("the coalescer", () => {
   });
 
   it("lets no k starve while requests of another keep coming", async () => {
-    const { search, calls } = gate();
+    const { search, calls } = createGate();
     const coalescer = new Coalescer(search, { batch: 2, waiting: 100, parallel: 1 });
     const common = Array.from({ length: 4 }, (_, i) => coalescer.submit([`common ${i}`], 3));
     const rare = coalescer.submit(["rare"], 7);
@@ -115,7 +118,7 @@ describe("the coalescer", () => {
   });
 
   it("refuses what would make too many wait, and takes a request larger than a batch alone", async () => {
-    const { search, calls } = gate();
+    const { search, calls } = createGate();
     const coalescer = new Coalescer(search, { batch: 2, waiting: 3, parallel: 1 });
     const running = coalescer.submit(["a"], 1);
     const large = coalescer.submit(["b", "c", "d"], 1);
@@ -130,7 +133,7 @@ describe("the coalescer", () => {
   });
 
   it("fails only the batch that failed, and drops what was cancelled while it waited", async () => {
-    const { search, calls } = gate();
+    const { search, calls } = createGate();
     const coalescer = new Coalescer(search, { batch: 1, waiting: 10, parallel: 1 });
     const gone = new AbortController();
     const first = coalescer.submit(["a"], 1);

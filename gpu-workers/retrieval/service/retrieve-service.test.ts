@@ -16,7 +16,7 @@ function post(service: RetrieveService, body: unknown): Promise<Response> {
 }
 
 /** A client that keeps one connection, as they do: a server that stops takes no new ones. */
-async function keptOpen(url: string): Promise<{ get(path: string): Promise<string> }> {
+async function openConnection(url: string): Promise<{ get(path: string): Promise<string> }> {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
   await once(socket, "connect");
@@ -235,7 +235,7 @@ describe("the /retrieve service", () => {
     expect((await fetch(`${service.url}/healthz`)).status).toBe(200);
     const underWay = post(service, { queries: ["wait"] });
     await expect.poll(() => retriever.batches.length).toBe(1);
-    const connection = await keptOpen(service.url);
+    const connection = await openConnection(service.url);
     const stopped = service.stop();
     expect(await connection.get("/healthz")).toContain('"status":"stopping"');
     retriever.release();

@@ -267,7 +267,7 @@ export class RetrieveService {
               ),
             );
           } catch (cause) {
-            reject(notJsonError(cause));
+            reject(createNotJsonError(cause));
           }
         });
         request.once("close", () => reject(new AppError("cancelled", "the client is gone")));
@@ -279,7 +279,7 @@ export class RetrieveService {
     try {
       return JSON.parse(text);
     } catch (cause) {
-      throw notJsonError(cause);
+      throw createNotJsonError(cause);
     }
   }
 
@@ -314,7 +314,7 @@ function send(
   response.end(text);
 }
 
-const notJsonError = (cause: unknown): AppError =>
+const createNotJsonError = (cause: unknown): AppError =>
   new AppError(
     "invalid-input",
     'the request is not JSON in UTF-8; send {"queries": ["..."], "topk": 3, "return_scores": true}',

@@ -22,7 +22,7 @@ def whiten(x, mask):
     return (x - mean) * torch.rsqrt(variance + 1e-8) * mask
 
 
-def gae(rewards, values, mask, gamma, lam):
+def compute_gae(rewards, values, mask, gamma, lam):
     """Generalised advantages; where the mask is 0 nothing changes: such tokens are no states."""
     advantage, value = torch.zeros(len(rewards), dtype=F64), torch.zeros(len(rewards), dtype=F64)
     out = torch.zeros_like(rewards)
@@ -35,14 +35,14 @@ def gae(rewards, values, mask, gamma, lam):
     return out, (out + values) * mask
 
 
-def at_last(scores, mask):
+def place_last(scores, mask):
     out = torch.zeros_like(mask)
     for i, row in enumerate(mask):
         out[i, int(row.nonzero().max())] = scores[i]
     return out
 
 
-def rows(x, mask):
+def list_rows(x, mask):
     return [x[i][mask[i].bool()].tolist() for i in range(len(x))]
 
 
@@ -52,12 +52,12 @@ mask[:, 0] = 1
 scores = torch.randint(-1, 3, (n,)).to(F64)
 penalties = torch.rand(n, LENGTH, dtype=F64) * 0.1 * mask
 values = torch.randn(n, LENGTH, dtype=F64) * mask
-rewards = at_last(scores, mask) - penalties
+rewards = place_last(scores, mask) - penalties
 net = (scores - penalties.sum(1)).view(GROUPS, SIZE)
 
 cases = []
 for gamma, lam in [(1.0, 1.0), (0.9, 0.8), (1.0, 0.0), (0.5, 1.0)]:
-    advantages, returns = gae(rewards, values, mask, gamma, lam)
+    advantages, returns = compute_gae(rewards, values, mask, gamma, lam)
     future = torch.zeros_like(rewards)
     running = torch.zeros(n, dtype=F64)
     for t in range(LENGTH - 1, -1, -1):
@@ -67,10 +67,10 @@ for gamma, lam in [(1.0, 1.0), (0.9, 0.8), (1.0, 0.0), (0.5, 1.0)]:
         {
             "gamma": gamma,
             "lambda": lam,
-            "advantages": rows(advantages, mask),
-            "returns": rows(returns, mask),
-            "whitened": rows(whiten(advantages, mask), mask),
-            "reinforce": rows(whiten(future, mask), mask),
+            "advantages": list_rows(advantages, mask),
+            "returns": list_rows(returns, mask),
+            "whitened": list_rows(whiten(advantages, mask), mask),
+            "reinforce": list_rows(whiten(future, mask), mask),
         }
     )
 
@@ -87,17 +87,17 @@ acting = mask * everything
 shifted = torch.cat([torch.ones(n, 1, dtype=F64), everything[:, :-1]], 1)
 released_values = torch.randn(n, LENGTH, dtype=F64, generator=generator) * shifted
 released_penalties = penalties * acting
-released_rewards = at_last(scores, everything) - released_penalties
+released_rewards = place_last(scores, everything) - released_penalties
 released = []
 for gamma, lam in [(1.0, 1.0), (1.0, 0.95), (0.9, 0.8)]:
-    advantages, returns = gae(released_rewards, released_values, shifted, gamma, lam)
+    advantages, returns = compute_gae(released_rewards, released_values, shifted, gamma, lam)
     released.append(
         {
             "gamma": gamma,
             "lambda": lam,
-            "advantages": rows(advantages, acting),
-            "returns": rows(returns, shifted),
-            "whitened": rows(whiten(advantages, everything), acting),
+            "advantages": list_rows(advantages, acting),
+            "returns": list_rows(returns, shifted),
+            "whitened": list_rows(whiten(advantages, everything), acting),
         }
     )
 
@@ -105,14 +105,14 @@ logprob, reference = -torch.rand(20, dtype=F64) * 3, -torch.rand(20, dtype=F64) 
 ratio = (reference - logprob).exp()
 result = {
     "scores": scores.tolist(),
-    "penalties": rows(penalties, mask),
-    "values": rows(values, mask),
+    "penalties": list_rows(penalties, mask),
+    "values": list_rows(values, mask),
     "groups": GROUPS,
     "cases": cases,
     "released": {
-        "penalties": rows(released_penalties, acting),
-        "values": rows(released_values, shifted),
-        "areActions": [[x == 1 for x in row] for row in rows(acting, everything)],
+        "penalties": list_rows(released_penalties, acting),
+        "values": list_rows(released_values, shifted),
+        "areActions": [[x == 1 for x in row] for row in list_rows(acting, everything)],
         "cases": released,
     },
     "grpo": ((net - net.mean(1, keepdim=True)) / (net.std(1, keepdim=True) + 1e-6))

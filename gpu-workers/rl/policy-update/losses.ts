@@ -31,7 +31,7 @@ export const createPolicyLoss =
     const weights = computeTokenWeights(countTokensOfEach(batch), config);
     const data = batch.map(({ experience, credit }, i): Datum => {
       const { sequence, oldLogprobs, referenceLogprobs } = experience;
-      const importance = truncatedImportanceWeights(experience, rl.truncateRatio);
+      const importance = computeImportanceWeights(experience, rl.truncateRatio);
       const datum = buildDatum(
         sequence,
         fillActionTokens(sequence, (t) => weights[i]! * importance[t]!),
@@ -115,7 +115,7 @@ export function computeTokenWeights(
  * and with `rl.overlap` for one whose weights are a step older: the trainer's present policy is then the one that the ratio
  * is bounded around (Fu et al. 2025, arXiv 2505.24298, section 5.2).
  */
-function truncatedImportanceWeights(
+function computeImportanceWeights(
   { sequence, trainerLogprobs }: Experience,
   cap: number | null,
 ): number[] {

@@ -18,7 +18,7 @@ export const tokenizer = {
 };
 
 /** A corpus of numbered documents; the query "n" finds documents n, n+1, ... */
-export const document = (n: number): RankedDocument => ({
+export const makeDocument = (n: number): RankedDocument => ({
   id: `d${n}`,
   hash: computeCacheKey(n),
   title: `Title ${n}`,
@@ -29,7 +29,7 @@ export const retriever: SearchEnvironment["retriever"] = {
   search: (queries, k) =>
     Promise.resolve(
       queries.map((query) =>
-        Array.from({ length: k }, (_, i) => document((Number.parseInt(query, 10) || 0) + i)),
+        Array.from({ length: k }, (_, i) => makeDocument((Number.parseInt(query, 10) || 0) + i)),
       ),
     ),
   describe: () => ({ kind: "dense", key: "test", title: "test", documents: null }),
@@ -41,7 +41,7 @@ export interface ScriptedText {
 }
 
 /** A searcher that writes what a script gives it, turn by turn and question by question. */
-export function scripted(
+export function createScriptedSearcher(
   script: (prompt: string, turn: number) => ScriptedText,
   maxLength = 1_000_000,
 ) {
@@ -89,7 +89,7 @@ export function scripted(
 }
 
 export const sampling: SamplingParameters = { temperature: 1, seed: 0, step: 1, training: true };
-export const question = (n: number) => ({
+export const makeQuestion = (n: number) => ({
   question: { id: `q${n}`, question: `${n}` },
   sampleIndex: 0,
 });
@@ -103,7 +103,7 @@ export const run = (searcher: Searcher, search: SearchEnvironment, count = 1) =>
     searcher,
     search,
     sampling,
-    Array.from({ length: count }, (_, i) => question(i * 100)),
+    Array.from({ length: count }, (_, i) => makeQuestion(i * 100)),
     new Stopwatch(),
     new AbortController().signal,
   );

@@ -36,7 +36,7 @@ export const selectActiveRuns = (db: Queries, limit: number): Promise<ActivityRu
 export const selectEndedRuns = (db: Queries, limit: number): Promise<ActivityRun[]> =>
   selectRuns(db, sql`imported_from IS NULL AND ${isOver} ORDER BY ended_at DESC LIMIT ${limit}`);
 
-const endedSince = (since: Date): Sql =>
+const filterEndedSince = (since: Date): Sql =>
   sql`ended_at > ${since} AND imported_from IS NULL AND created_by IS DISTINCT FROM ${EXAMPLE_ACTOR} AND ${isOver}`;
 
 const namedRunSchema = activityRunSchema.pick({ id: true, name: true });
@@ -48,7 +48,7 @@ export const selectEndedSince = (
   limit: number,
 ): Promise<z.infer<typeof namedRunSchema>[]> =>
   queryRows(db, namedRunSchema)`
-    SELECT id, name FROM runs WHERE project_id = ${DEFAULT_PROJECT}::uuid AND deleted_at IS NULL AND ${endedSince(since)}
+    SELECT id, name FROM runs WHERE project_id = ${DEFAULT_PROJECT}::uuid AND deleted_at IS NULL AND ${filterEndedSince(since)}
     ORDER BY ended_at DESC LIMIT ${limit}`;
 
 export async function countRuns(
@@ -60,7 +60,7 @@ export async function countRuns(
     z.object({ activeCount: z.int(), endedCount: z.int(), runs: z.int() }),
   )`
     SELECT count(*) FILTER (WHERE NOT ${isOver})::int AS "activeCount",
-      count(*) FILTER (WHERE ${endedSince(since)})::int AS "endedCount",
+      count(*) FILTER (WHERE ${filterEndedSince(since)})::int AS "endedCount",
       count(*)::int AS runs
     FROM runs WHERE project_id = ${DEFAULT_PROJECT}::uuid AND deleted_at IS NULL`;
   return row ?? { activeCount: 0, endedCount: 0, runs: 0 };

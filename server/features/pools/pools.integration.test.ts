@@ -11,7 +11,7 @@ import { trainConfigSchema } from "@/contracts/run-config/train-config";
 import { PROTOCOL_VERSION } from "@/contracts/worker-protocol/worker-protocol";
 import { DEFAULT_TEMPLATES } from "@/core/pools/template";
 import { requirementsFor } from "@/core/run/requirements";
-import { inRoot } from "@/lib/paths.mjs";
+import { resolveInRoot } from "@/lib/paths.mjs";
 import { waitUntil } from "@/lib/testing/wait-until";
 import { createSecretReader } from "@/server/features/keys/seal";
 import { storeSamples } from "@/server/testing/samples";
@@ -19,9 +19,9 @@ import { startTestServer, type TestServer } from "@/server/testing/test-server";
 import { PoolReconciler } from "./pool-reconciler";
 import { startSshHost, type SshHost } from "./testing/ssh-host";
 
-const WORKER = inRoot("server", "features", "pools", "testing", "attach-worker.mjs");
+const WORKER = resolveInRoot("server", "features", "pools", "testing", "attach-worker.mjs");
 /** Starts a process that speaks the worker protocol, as the agent does. */
-const TEMPLATE = `cd ${inRoot()} && exec ${process.execPath} ${WORKER} --protocol ${PROTOCOL_VERSION} --server {{server}} --name {{worker}}`;
+const TEMPLATE = `cd ${resolveInRoot()} && exec ${process.execPath} ${WORKER} --protocol ${PROTOCOL_VERSION} --server {{server}} --name {{worker}}`;
 
 /** What the templates that pools begin with expect in a home folder: a clone, whose worker is the process above. */
 async function makeClone(home: string): Promise<void> {

@@ -9,7 +9,7 @@ import {
 } from "@/contracts/api/pools";
 import { procedure, router } from "@/server/trpc/trpc";
 
-const nothing = z.object({});
+const emptyResponseSchema = z.object({});
 
 export const poolsRouter = router({
   list: procedure.output(z.array(poolRowSchema)).query(({ ctx }) => ctx.services.pools.list()),
@@ -19,7 +19,7 @@ export const poolsRouter = router({
     .mutation(({ ctx, input }) => ctx.services.pools.create(input, ctx.actor)),
   update: procedure
     .input(updatePoolRequestSchema)
-    .output(nothing)
+    .output(emptyResponseSchema)
     .mutation(async ({ ctx, input }) => {
       await ctx.services.pools.update(input);
       return {};
@@ -27,14 +27,14 @@ export const poolsRouter = router({
   /** Paused, it starts none; resumed, what failed before is forgotten. */
   pause: procedure
     .input(pausePoolRequestSchema)
-    .output(nothing)
+    .output(emptyResponseSchema)
     .mutation(async ({ ctx, input }) => {
       await ctx.services.pools.pause(input.id, input.paused);
       return {};
     }),
   remove: procedure
     .input(poolIdRequestSchema)
-    .output(nothing)
+    .output(emptyResponseSchema)
     .mutation(async ({ ctx, input }) => {
       await ctx.services.pools.remove(input.id);
       return {};
@@ -51,7 +51,7 @@ export const poolsRouter = router({
     .mutation(({ ctx, input }) => ctx.services.poolReconciler.requestWorker(input.id)),
   endWorker: procedure
     .input(poolWorkerIdRequestSchema)
-    .output(nothing)
+    .output(emptyResponseSchema)
     .mutation(async ({ ctx, input }) => {
       await ctx.services.pools.endWorker(input.id, ctx.actor);
       return {};

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { hashText } from "@/lib/hash";
 import { listenLocally } from "@/lib/testing/listen-locally";
 
-const gitBlob = (bytes: Buffer): string =>
+const hashGitBlob = (bytes: Buffer): string =>
   createHash("sha1").update(`blob ${bytes.length}\0`).update(bytes).digest("hex");
 
 /** What the hub holds of a model, by file name. */
@@ -104,7 +104,7 @@ export class ModelHub {
       cardData: this.card,
       siblings: Object.entries(this.files).map(([rfilename, bytes]) => {
         const isWrong = rfilename === this.wrongChecksumOf;
-        const blobId = isWrong ? "0".repeat(40) : gitBlob(bytes);
+        const blobId = isWrong ? "0".repeat(40) : hashGitBlob(bytes);
         const large = { sha256: isWrong ? "0".repeat(64) : hashText(bytes), size: bytes.length };
         return {
           rfilename,

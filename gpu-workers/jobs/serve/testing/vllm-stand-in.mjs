@@ -13,7 +13,7 @@ if (process.argv[2] === "--version") {
   console.log(process.env.VLLM_STAND_IN_VERSION ?? "0.9.1");
   process.exit(0);
 }
-const argument = (/** @type {string} */ name) => process.argv[process.argv.indexOf(name) + 1];
+const readArgument = (/** @type {string} */ name) => process.argv[process.argv.indexOf(name) + 1];
 appendFileSync(
   join(folder, "starts.jsonl"),
   `${JSON.stringify({ args: process.argv.slice(2), pid: process.pid, keyed: Boolean(process.env.VLLM_API_KEY) })}\n`,
@@ -62,7 +62,7 @@ const server = createServer((request, response) => {
     );
   });
 });
-server.listen(Number(argument("--port")), argument("--host"));
+server.listen(Number(readArgument("--port")), readArgument("--host"));
 process.on("SIGTERM", () => {
   appendFileSync(join(folder, "stops.jsonl"), "stopped\n");
   process.exit(0);

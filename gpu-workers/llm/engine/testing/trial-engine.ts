@@ -4,7 +4,7 @@ import { MODEL_SHAPES } from "@/core/memory/model-shape";
 import { estimateShardedMemory } from "@/core/memory/sharded-memory";
 import type { EngineClient, EngineModel } from "@/gpu-workers/llm/engine/client";
 import { EngineProcess } from "@/gpu-workers/llm/engine/process";
-import { modelDir } from "@/lib/paths.mjs";
+import { getModelDir } from "@/lib/paths.mjs";
 
 /** An engine on the CPU with the default model and random tokens, for what measures its memory and its times. */
 
@@ -56,7 +56,7 @@ export async function withTrialModel<T>(
   });
   try {
     const model = await engine.client.createModel("m", {
-      base: modelDir(TRIAL_MODEL),
+      base: getModelDir(TRIAL_MODEL),
       ...(tuning === "lora"
         ? { lora: { rank: LORA_RANK, alpha: 2 * LORA_RANK, firstLayer } }
         : { lora: null, full: { firstLayer } }),

@@ -63,14 +63,14 @@ export class ScriptedVllm {
             .end(typeof value === "string" ? value : JSON.stringify(value));
         if (path === "/health") return answer(200, "");
         this.requests.push({ path, authorization: request.headers.authorization, body });
-        if (this.busy-- > 0) return answer(503, error("The server is overloaded.", 503));
+        if (this.busy-- > 0) return answer(503, buildError("The server is overloaded.", 503));
         if (path === "/v1/load_lora_adapter")
           return this.load(body as { lora_name: string; lora_path: string }, answer);
         if (path === "/v1/unload_lora_adapter") {
           if (!this.adapters.delete(String(body.lora_name)))
             return answer(
               404,
-              error(`The lora adapter '${String(body.lora_name)}' cannot be found.`, 404),
+              buildError(`The lora adapter '${String(body.lora_name)}' cannot be found.`, 404),
             );
           return answer(
             200,
@@ -79,11 +79,11 @@ export class ScriptedVllm {
         }
         const control = this.control(path, body);
         if (control) return answer(...control);
-        if (path !== "/v1/completions") return answer(404, error("Not Found", 404));
+        if (path !== "/v1/completions") return answer(404, buildError("Not Found", 404));
         const asked = body as CompletionBody;
-        if (this.isPaused) return answer(503, error("The server is paused.", 503));
+        if (this.isPaused) return answer(503, buildError("The server is paused.", 503));
         if (asked.model !== "base" && !this.adapters.has(asked.model))
-          return answer(404, error(`The model \`${asked.model}\` does not exist.`, 404));
+          return answer(404, buildError(`The model \`${asked.model}\` does not exist.`, 404));
         if (asked.prompt_logprobs !== undefined) return answer(200, this.scorePrompt(asked));
         const said = this.script(asked, this.completions++);
         if (said === "cut")
@@ -145,7 +145,7 @@ export class ScriptedVllm {
       case "/collective_rpc": {
         const { weights_path: folder } = kwargs as { weights_path: string };
         if (method !== "reload_weights" || !existsSync(join(folder, "config.json")))
-          return [500, error("Call to collective_rpc method failed: no such folder", 500)];
+          return [500, buildError("Call to collective_rpc method failed: no such folder", 500)];
         if (!this.ignoresReload) this.ownLogprob = this.score(folder);
         return [200, { results: [null] }];
       }
@@ -170,12 +170,15 @@ export class ScriptedVllm {
     if (this.refuseLoad !== null) {
       const reason = this.refuseLoad;
       this.refuseLoad = null;
-      return answer(500, error(reason, 500));
+      return answer(500, buildError(reason, 500));
     }
     if (this.adapters.has(name))
-      return answer(400, error(`The lora adapter '${name}' has already been loaded.`, 400));
+      return answer(400, buildError(`The lora adapter '${name}' has already been loaded.`, 400));
     if (!existsSync(join(path, "adapter_config.json")))
-      return answer(404, error(`Loading lora ${name} failed: No adapter found for ${path}`, 404));
+      return answer(
+        404,
+        buildError(`Loading lora ${name} failed: No adapter found for ${path}`, 404),
+      );
     this.adapters.set(name, path);
     answer(200, `Success: LoRA adapter '${name}' added successfully.`);
   }
@@ -195,7 +198,7 @@ export class ScriptedVllm {
   }
 }
 
-const error = (message: string, code: number): unknown => ({
+const buildError = (message: string, code: number): unknown => ({
   error: { message, type: "Error", param: null, code },
 });
 

@@ -74,9 +74,9 @@ const postJson = (address: string, headers: Record<string, string>, body: object
   },
 });
 
-const fromLinks = (items: z.infer<typeof serperAnswerSchema>["organic"]): OnlineResult[] =>
+const readLinks = (items: z.infer<typeof serperAnswerSchema>["organic"]): OnlineResult[] =>
   items.map(({ link, title, snippet }) => ({ url: link, title, text: snippet }));
-const fromUrls = (items: z.infer<typeof tavilyAnswerSchema>["results"]): OnlineResult[] =>
+const readUrls = (items: z.infer<typeof tavilyAnswerSchema>["results"]): OnlineResult[] =>
   items.map(({ url, title, content }) => ({ url, title, text: content }));
 
 export const PROVIDERS: Readonly<Record<OnlineProvider, Provider>> = {
@@ -85,7 +85,7 @@ export const PROVIDERS: Readonly<Record<OnlineProvider, Provider>> = {
     buildRequest: ({ base, key = "", query, wanted }) =>
       postJson(`${base}/search`, { "X-API-KEY": key }, { q: query, num: wanted }),
     readPage: (body) => ({
-      results: fromLinks(parseOrThrow(serperAnswerSchema, body, "Serper's answer").organic),
+      results: readLinks(parseOrThrow(serperAnswerSchema, body, "Serper's answer").organic),
       more: false,
     }),
   },
@@ -98,7 +98,7 @@ export const PROVIDERS: Readonly<Record<OnlineProvider, Provider>> = {
         { query, max_results: wanted, search_depth: "basic" },
       ),
     readPage: (body) => ({
-      results: fromUrls(parseOrThrow(tavilyAnswerSchema, body, "Tavily's answer").results),
+      results: readUrls(parseOrThrow(tavilyAnswerSchema, body, "Tavily's answer").results),
       more: false,
     }),
   },
@@ -115,7 +115,7 @@ export const PROVIDERS: Readonly<Record<OnlineProvider, Provider>> = {
     readPage: (body, { page }) => {
       const { items } = parseOrThrow(googleAnswerSchema, body, "Google's answer");
       const more = items.length === GOOGLE_PAGE && (page + 1) * GOOGLE_PAGE < 100;
-      return { results: fromLinks(items), more };
+      return { results: readLinks(items), more };
     },
   },
   searxng: {
@@ -134,7 +134,7 @@ export const PROVIDERS: Readonly<Record<OnlineProvider, Provider>> = {
       if (answer.results.length === 0 && silent.length > 0)
         throw new TransientFailure(`its engines gave no answer (${silent.join(", ")})`);
       return {
-        results: fromUrls(answer.results),
+        results: readUrls(answer.results),
         more: answer.results.length > 0 && page + 1 < SEARXNG_PAGES,
       };
     },

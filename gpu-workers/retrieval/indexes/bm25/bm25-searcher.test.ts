@@ -19,7 +19,7 @@ import {
 afterAll(removeFolders);
 
 /** BM25 by its definition, over every document; scores in double precision. */
-function bruteForce(
+function searchAll(
   texts: readonly string[],
   query: string,
   { k1, b }: Bm25Constants,
@@ -93,7 +93,7 @@ describe("BM25 search", () => {
           for (const query of queries)
             expectTop(
               searcher.search(parseWords(query).terms, k, numbers),
-              bruteForce(texts, query, numbers),
+              searchAll(texts, query, numbers),
               k,
             );
           file.close();

@@ -37,7 +37,7 @@ describe("Boolean operators", () => {
         const { file } = buildIndex(texts);
         const holds = texts.map((own) => evaluate(query, analyse(own), own));
         const set = parsed.formula
-          ? rowsIn(findCandidates(parsed.formula, file), texts.length)
+          ? listRows(findCandidates(parsed.formula, file), texts.length)
           : new Set(
               texts.flatMap((own, row) =>
                 analyse(own).some((term) => parsed.terms.has(term)) ? [row] : [],
@@ -76,7 +76,7 @@ describe("Boolean operators", () => {
       })),
     );
     const sets = (formulas: readonly Formula[]): Set<number>[] =>
-      formulas.map((own) => rowsIn(findCandidates(own, file), texts.length));
+      formulas.map((own) => listRows(findCandidates(own, file), texts.length));
     fc.assert(
       fc.property(fc.array(operand, { minLength: 1, maxLength: 8 }), (of) => {
         const [every, rows] = [sets(of), texts.map((_, row) => row)];
@@ -207,9 +207,9 @@ describe("Boolean operators", () => {
 /** A formula's truth for a document by the text of the query, independent of the parser: recursive on its own notation. */
 function evaluate(query: string, terms: readonly string[], own: string): boolean {
   const not = /^NOT \((.*)\)$/.exec(query);
-  if (not && closes(query, 4) === query.length - 1) return !evaluate(not[1] ?? "", terms, own);
+  if (not && findClose(query, 4) === query.length - 1) return !evaluate(not[1] ?? "", terms, own);
   if (query.startsWith("(")) {
-    const end = closes(query, 0);
+    const end = findClose(query, 0);
     const match = /^ (AND|OR|NOT) \((.*)\)$/.exec(query.slice(end + 1));
     const [a, b] = [
       evaluate(query.slice(1, end), terms, own),
@@ -226,7 +226,7 @@ function evaluate(query: string, terms: readonly string[], own: string): boolean
   return analyse(query).some((term) => terms.includes(term));
 }
 
-function closes(text: string, open: number): number {
+function findClose(text: string, open: number): number {
   let depth = 0;
   for (let i = open; i < text.length; i++) {
     if (text[i] === "(") depth += 1;
@@ -235,7 +235,7 @@ function closes(text: string, open: number): number {
   return -1;
 }
 
-function rowsIn(set: Uint32Array, size: number): Set<number> {
+function listRows(set: Uint32Array, size: number): Set<number> {
   const rows = new Set<number>();
   for (let row = 0; row < set.length * 32; row++)
     if (((set[row >>> 5] ?? 0) >>> (row & 31)) & 1) rows.add(row);

@@ -244,7 +244,7 @@ describe.skipIf(!existsSync(CASE))("case 70 (skipped where ../shared/cases is no
         if (name !== "nested") await expect(refused).rejects.toThrow(`(${label}, for example)`);
       }
     }
-    const { directory } = await adoptCase("idmap", "IDMap,Flat", await rowsAsIds());
+    const { directory } = await adoptCase("idmap", "IDMap,Flat", await writeRowsAsIds());
     const manifest = await readIndexManifest(directory);
     await writeIndexManifest(directory, { ...manifest, file: join(CASE, "idmap.index") });
     await expect(
@@ -259,7 +259,7 @@ describe.skipIf(!existsSync(CASE))("case 70 (skipped where ../shared/cases is no
   });
 
   it("takes ids that are the rows in another order, and lists (IVF) only with those", async () => {
-    const { count } = await adoptCase("idmap1", "IDMap,Flat", await rowsAsIds());
+    const { count } = await adoptCase("idmap1", "IDMap,Flat", await writeRowsAsIds());
     expect(count).toBe(6);
     const { VectorIndex } = loadFaissAddon();
     const lists = new VectorIndex(384, "IVF1,Flat");
@@ -277,7 +277,7 @@ describe.skipIf(!existsSync(CASE))("case 70 (skipped where ../shared/cases is no
   });
 
   /** The case's IDMap with the rows as ids, backwards. */
-  async function rowsAsIds(): Promise<string> {
+  async function writeRowsAsIds(): Promise<string> {
     const bytes = await readFile(join(CASE, "idmap.index"));
     int64([5, 4, 3, 2, 1, 0]).copy(bytes, bytes.length - 6 * 8);
     const path = join(folder, "rows.index");

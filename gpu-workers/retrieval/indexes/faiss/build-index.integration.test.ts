@@ -31,9 +31,9 @@ const random = (): number =>
 /** Unit vectors around some centres, as the passages of topics lie. */
 const centres = Array.from({ length: CENTRES }, () => Float64Array.from({ length: DIM }, random));
 const vectors = Float32Array.from(
-  Array.from({ length: COUNT }, (_, row) => near(row % CENTRES)).flat(),
+  Array.from({ length: COUNT }, (_, row) => drawNear(row % CENTRES)).flat(),
 );
-function near(centre: number): number[] {
+function drawNear(centre: number): number[] {
   const vector = Array.from(centres[centre] ?? [], (x) => x + random());
   const length = Math.hypot(...vector);
   return vector.map((x) => x / length);
@@ -83,7 +83,9 @@ describe("an index made of a flat one", () => {
         0.15,
       );
 
-      const queries = Float32Array.from(Array.from({ length: QUERIES }, (_, i) => near(i)).flat());
+      const queries = Float32Array.from(
+        Array.from({ length: QUERIES }, (_, i) => drawNear(i)).flat(),
+      );
       const exact = new (loadFaissAddon().FlatFile)(flatFile, true).search(queries, K);
       const index = await DenseIndex.load(
         directory,

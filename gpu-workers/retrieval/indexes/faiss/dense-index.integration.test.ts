@@ -41,7 +41,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 /** Vectors of small whole numbers: exact in any order of summation, and full of equal scores. */
 const vector = fc.array(fc.integer({ min: -2, max: 2 }), { minLength: DIM, maxLength: DIM });
 
-function bruteForce(
+function searchAll(
   vectors: readonly (readonly number[])[],
   query: readonly number[],
   k: number,
@@ -73,7 +73,7 @@ describe("the flat index", () => {
             const index = await buildIndex(vectors);
             try {
               const ranked = await index.search(Float32Array.from(queries.flat()), k);
-              expect(ranked).toEqual(queries.map((query) => bruteForce(vectors, query, k)));
+              expect(ranked).toEqual(queries.map((query) => searchAll(vectors, query, k)));
             } finally {
               await index.close();
             }

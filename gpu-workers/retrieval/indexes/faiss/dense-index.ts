@@ -106,7 +106,7 @@ export class DenseIndex {
     const path = resolve(directory, manifest.file);
     const bytes = await readFileSize(path);
     if (bytes !== manifest.bytes)
-      throw damagedIndexError(
+      throw createDamagedIndexError(
         directory,
         `its vector file has ${bytes} bytes instead of ${manifest.bytes}`,
       );
@@ -122,7 +122,7 @@ export class DenseIndex {
     const { count, dim } = await thread.open();
     if (count !== manifest.count || dim !== manifest.dim) {
       await thread.terminate();
-      throw damagedIndexError(
+      throw createDamagedIndexError(
         directory,
         `it holds ${count} vectors of length ${dim} instead of ${manifest.count} of ${manifest.dim}`,
       );
@@ -185,12 +185,12 @@ export async function readIndexManifest(directory: string): Promise<IndexManifes
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw damagedIndexError(directory, "its manifest is not JSON", cause);
+    throw createDamagedIndexError(directory, "its manifest is not JSON", cause);
   }
   return parseOrThrow(indexManifestSchema, value, `the index manifest in ${directory}`);
 }
 
-function damagedIndexError(directory: string, reason: string, cause?: unknown): AppError {
+function createDamagedIndexError(directory: string, reason: string, cause?: unknown): AppError {
   return new AppError(
     "invalid-input",
     `the index in ${directory} is damaged: ${reason}; delete the folder to have it built again`,

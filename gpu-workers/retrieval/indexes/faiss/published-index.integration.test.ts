@@ -12,7 +12,7 @@ let dataDir: string;
 const logged: string[] = [];
 const log = (level: string, message: string): void => void logged.push(`${level}: ${message}`);
 
-function config(overrides: Record<string, unknown> = {}): IndexConfig {
+function buildConfig(overrides: Record<string, unknown> = {}): IndexConfig {
   const parsed = runConfigSchema.parse({
     kind: "index",
     name: "Import",
@@ -59,9 +59,9 @@ describe("an index that was imported with its corpus", () => {
   it("whose encoder is not here is kept: the log names the command, and a run that needs it fails rather than encode anew", async () => {
     const command =
       /not in use: .*index adopt .*e5_Flat\.index --corpus wiki --encoder no-such-encoder$/s;
-    await adoptPublishedIndex(config(), log, { dataDir, encoder: "no-such-encoder" });
+    await adoptPublishedIndex(buildConfig(), log, { dataDir, encoder: "no-such-encoder" });
     expect(logged).toEqual([expect.stringMatching(command)]);
-    const needed = config({ retriever: { kind: "dense", encoder: "no-such-encoder" } });
+    const needed = buildConfig({ retriever: { kind: "dense", encoder: "no-such-encoder" } });
     await expect(
       adoptPublishedIndex(needed, log, { dataDir, encoder: "no-such-encoder" }),
     ).rejects.toMatchObject({
@@ -76,22 +76,26 @@ describe("an index that was imported with its corpus", () => {
   });
 
   it("is warned of before it is fetched, where its encoder is not here", async () => {
-    await warnIfEncoderMissing(config(), log, { encoder: "no-such-encoder" });
+    await warnIfEncoderMissing(buildConfig(), log, { encoder: "no-such-encoder" });
     expect(logged).toEqual([
       expect.stringMatching(
         /^warn: The published index that is fetched now cannot be used before its encoder is here: the encoder no-such-encoder is not installed/,
       ),
     ]);
-    await warnIfEncoderMissing(config(), log, { encoder: "minilm" });
-    await warnIfEncoderMissing(config({ source: { kind: "preset", preset: "wiki-18" } }), log, {
-      encoder: "no-such-encoder",
-    });
+    await warnIfEncoderMissing(buildConfig(), log, { encoder: "minilm" });
+    await warnIfEncoderMissing(
+      buildConfig({ source: { kind: "preset", preset: "wiki-18" } }),
+      log,
+      {
+        encoder: "no-such-encoder",
+      },
+    );
     expect(logged).toHaveLength(1);
   });
 
   it("is adopted once, and searched without encoding a passage", async () => {
     for (let i = 0; i < 2; i++)
-      await adoptPublishedIndex(config(), log, { dataDir, encoder: "minilm" });
+      await adoptPublishedIndex(buildConfig(), log, { dataDir, encoder: "minilm" });
     expect(logged).toEqual([
       "info: the published index is in use: 20 vectors of length 384 by minilm",
     ]);
@@ -112,7 +116,9 @@ describe("an index that was imported with its corpus", () => {
 
   it("is not looked for where none was asked for", async () => {
     for (const source of [{ kind: "installed" }, { kind: "preset", preset: "wiki-18" }])
-      await adoptPublishedIndex(config({ source }), log, { dataDir: join(dataDir, "nowhere") });
+      await adoptPublishedIndex(buildConfig({ source }), log, {
+        dataDir: join(dataDir, "nowhere"),
+      });
     expect(logged).toEqual([]);
   });
 });

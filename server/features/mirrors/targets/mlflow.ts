@@ -55,7 +55,7 @@ const ignoreMissing = (removal: Promise<unknown>): Promise<unknown> =>
 
 type MlflowAddress = Extract<MirrorAddress, { kind: "mlflow" }>;
 
-const nothing = z.unknown();
+const ignoredSchema = z.unknown();
 
 /** The REST API of a tracking server. Its calls throw an `MlflowError` with what the server answers. */
 class MlflowServer {
@@ -165,7 +165,7 @@ function updateRun(server: MlflowServer, place: Place, run: MirroredRun): Promis
       status: STATUSES[run.state] ?? "RUNNING",
       ...(ended && { end_time: (run.endedAt ?? new Date()).getTime() }),
     },
-    nothing,
+    ignoredSchema,
   );
 }
 
@@ -190,7 +190,7 @@ export function createMlflowTarget(address: MlflowAddress, mirrorId: string): Mi
         value: formatParam(value),
       }));
       for (const part of chunk(params, MOST.params))
-        await server.post("runs/log-batch", { run_id: id, params: part }, nothing);
+        await server.post("runs/log-batch", { run_id: id, params: part }, ignoredSchema);
       return { run: id };
     },
     async append(place, _run, points) {
@@ -201,7 +201,7 @@ export function createMlflowTarget(address: MlflowAddress, mirrorId: string): Mi
           value,
           timestamp: Math.round(at),
         }));
-        await server.post("runs/log-batch", { run_id: place.run, metrics }, nothing);
+        await server.post("runs/log-batch", { run_id: place.run, metrics }, ignoredSchema);
       }
       return { place };
     },
@@ -211,17 +211,17 @@ export function createMlflowTarget(address: MlflowAddress, mirrorId: string): Mi
         await server.post(
           "runs/set-tag",
           { run_id: place.run, key: ERROR_TAG, value: run.error.slice(0, MOST.tagLength) },
-          nothing,
+          ignoredSchema,
         );
       // It may be there of an end that the run was resumed after.
       else
         await ignoreMissing(
-          server.post("runs/delete-tag", { run_id: place.run, key: ERROR_TAG }, nothing),
+          server.post("runs/delete-tag", { run_id: place.run, key: ERROR_TAG }, ignoredSchema),
         );
     },
     async withdraw(place) {
       // Whoever deleted it has done what was to be done.
-      await ignoreMissing(server.post("runs/delete", { run_id: place.run }, nothing));
+      await ignoreMissing(server.post("runs/delete", { run_id: place.run }, ignoredSchema));
     },
     async test() {
       await server.findExperiment();
