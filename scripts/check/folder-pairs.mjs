@@ -7,7 +7,7 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path/posix";
 import ts from "typescript";
-import { inRoot } from "../../lib/paths.mjs";
+import { resolveInRoot } from "../../lib/paths.mjs";
 
 const SOURCE = /\.(tsx?|mjs|js)$/;
 /** Tests may use what they need to drive the real thing, fixtures are wrong on purpose, and nobody moves generated files. */
@@ -28,12 +28,12 @@ const TRANSPORT = "server/trpc";
  * @returns {Import[]}
  */
 function listImports(folder) {
-  return readdirSync(inRoot(folder), { recursive: true, encoding: "utf8" })
+  return readdirSync(resolveInRoot(folder), { recursive: true, encoding: "utf8" })
     .filter((path) => SOURCE.test(path) && !LEFT_OUT.test(path))
     .map((path) => join(folder, path))
     .flatMap((file) =>
       ts
-        .preProcessFile(readFileSync(inRoot(file), "utf8"))
+        .preProcessFile(readFileSync(resolveInRoot(file), "utf8"))
         .importedFiles.filter(({ fileName }) => /^(\.|@\/)/.test(fileName))
         .map(({ fileName }) => ({
           file,

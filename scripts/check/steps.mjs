@@ -86,7 +86,7 @@ export const CHECKS = [
     seconds: 3,
     command: [
       process.execPath,
-      inRoot("scripts", "check", "folder-pairs.mjs"),
+      resolveInRoot("scripts", "check", "folder-pairs.mjs"),
       // A program of bench/ stands beside the folder of its parts.
       ...CODE.filter((folder) => folder !== "bench"),
     ],
