@@ -142,7 +142,7 @@ export const countBefore = (db: Queries, matched: MatchedEpisodes, order: Order,
 
 /** How many episodes a run has reported, replaced ones included. */
 export const countReported = (db: Queries, runId: string): Promise<number> =>
-  count(db, sql`FROM episode_facts WHERE run_id = ${runId}::uuid`);
+  db.episodeFacts.count({ where: { runId } });
 
 /** FROM and WHERE of every match, or of one match in `sample` (a power of two), drawn by its number from the index alone. */
 const countMatched = ({ runId, lineage, where, slow }: MatchedEpisodes, sample: number): Sql => {

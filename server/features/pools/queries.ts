@@ -181,8 +181,13 @@ export const lockPoolWorker = async (
 };
 
 /** Notes which worker has attached with a token that a pool's job was given; every other token changes nothing. */
-export const bindPoolWorker = (db: Queries, tokenId: string, workerId: string): Promise<number> =>
-  db.$executeRaw`UPDATE pool_workers SET worker_id = ${workerId}::uuid WHERE token_id = ${tokenId}::uuid AND worker_id IS NULL`;
+export async function bindPoolWorker(
+  db: Queries,
+  tokenId: string,
+  workerId: string,
+): Promise<void> {
+  await db.poolWorker.updateMany({ where: { tokenId, workerId: null }, data: { workerId } });
+}
 
 /** Notes what the scheduler says of a job, and when it began, which is no later than now. */
 export const updateJob = (
@@ -212,14 +217,17 @@ export const markSubmitted = (db: Queries, id: string, externalId: string): Prom
     external_id = ${externalId}, sealed_token = NULL, submitted_at = clock_timestamp()
   WHERE id = ${id}::uuid AND state IN ('requested', 'ending')`;
 
-/** Marks a worker as one whose job is told to end. @returns 0 where it is ending, or has ended */
-export const markEnding = (
+/** Marks a worker as one whose job is told to end; one that is ending, or has ended, stays as it is. */
+export async function markEnding(
   db: Queries,
   id: string,
-  { failing, reason, logTail }: { failing: boolean; reason: string; logTail: string | null },
-): Promise<number> => db.$executeRaw`
-  UPDATE pool_workers p SET state = 'ending', failing = ${failing}, reason = ${reason}, log_tail = ${logTail}, sealed_token = NULL, idle_since = NULL
-  WHERE p.id = ${id}::uuid AND ${LIVE} AND p.state <> 'ending'`;
+  why: { failing: boolean; reason: string; logTail: string | null },
+): Promise<void> {
+  await db.poolWorker.updateMany({
+    where: { id, state: { notIn: ["ended", "failed", "ending"] } },
+    data: { ...why, state: "ending", sealedToken: null, idleSince: null },
+  });
+}
 
 /** Notes that a job is over: since when its scheduler says, which may be long ago where the server was away; else since now. */
 export const markEnded = (db: Queries, id: string, endedAt: Date | null): Promise<number> =>

@@ -116,18 +116,18 @@ export async function countRunsByState(
   sweepIds: readonly string[],
   { deleted }: { deleted: boolean },
 ): Promise<Map<string, Partial<Record<RunState, number>>>> {
-  // Of those deleted, what can be restored is listed.
-  const isDeleted = deleted
-    ? sql`deleted_at IS NOT NULL AND purged_at IS NULL`
-    : sql`deleted_at IS NULL`;
-  const rows = await queryRows(
-    db,
-    z.object({ sweepId: z.string(), state: runStateSchema, runs: z.int() }),
-  )`
-    SELECT sweep_id AS "sweepId", state, count(*)::int AS runs FROM runs WHERE sweep_id = ANY(${sweepIds}::uuid[]) AND ${isDeleted} GROUP BY sweep_id, state`;
+  const groups = await db.run.groupBy({
+    by: ["sweepId", "state"],
+    where: {
+      sweepId: { in: [...sweepIds] },
+      // Of those deleted, what can be restored is listed.
+      ...(deleted ? { deletedAt: { not: null }, purgedAt: null } : { deletedAt: null }),
+    },
+    _count: true,
+  });
   const counts = new Map<string, Partial<Record<RunState, number>>>();
-  for (const { sweepId, state, runs } of rows)
-    counts.set(sweepId, { ...counts.get(sweepId), [state]: runs });
+  for (const { sweepId, state, _count: runs } of groups)
+    counts.set(sweepId!, { ...counts.get(sweepId!), [runStateSchema.parse(state)]: runs });
   return counts;
 }
 

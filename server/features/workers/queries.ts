@@ -22,9 +22,11 @@ export async function selectMayAttach(
   const token = await queryRow(db, z.object({ single: z.boolean() }))`
     SELECT single_worker AS single FROM worker_tokens WHERE id = ${tokenId}::uuid FOR NO KEY UPDATE`;
   if (!token?.single) return true;
-  const others = await queryRows(db, z.object({ id: z.string() }))`
-    SELECT id FROM workers WHERE token_id = ${tokenId}::uuid AND id <> ${workerId}::uuid LIMIT 1`;
-  return others.length === 0;
+  const other = await db.worker.findFirst({
+    where: { tokenId, id: { not: workerId } },
+    select: { id: true },
+  });
+  return other === null;
 }
 
 /** Stores a worker that attaches. @returns false where its id came with another token first */
@@ -62,8 +64,7 @@ export async function storeHeartbeat(
     state: service.state,
     report: service,
   }));
-  await db.$executeRaw`
-    DELETE FROM services WHERE worker_id = ${workerId}::uuid AND NOT (key = ANY(${services.map((s) => s.key)}::text[]))`;
+  await db.service.deleteMany({ where: { workerId, key: { notIn: rows.map(({ key }) => key) } } });
   await db.$executeRaw`
     INSERT INTO services AS s (worker_id, key, kind, state, report, updated_at)
     SELECT ${workerId}::uuid, n.key, n.kind, n.state, n.report, clock_timestamp() FROM jsonb_to_recordset(${toJson(rows)}::jsonb) AS n(key text, kind text, state text, report jsonb)
