@@ -10,7 +10,7 @@ import type { Queries } from "@/server/platform/db/database";
 import { empty, queryRow, queryRows, sql, type Sql } from "@/server/platform/db/query";
 import { MEASURES, type MatchedEpisodes } from "./selection-queries";
 
-/** The SQL of lists of episodes: a page in an order, counts, and what lies beside an episode. */
+/** The statements of lists of episodes: a page in an order, counts, and what lies beside an episode. */
 
 /** What each order sorts by, and its type. */
 const SORTS: Record<EpisodeSort, { key: Sql; type: Sql }> = {

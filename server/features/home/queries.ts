@@ -3,9 +3,7 @@ import { EXAMPLE_ACTOR } from "@/contracts/records/example-actor";
 import { runKindSchema, runStateSchema } from "@/contracts/records/run-state";
 import type { Progress } from "@/contracts/worker-protocol/reports";
 import { TERMINAL_STATES } from "@/core/run/transitions";
-import { checkRows } from "@/server/platform/db/check-rows";
 import { DEFAULT_PROJECT, type Queries } from "@/server/platform/db/database";
-import type { Prisma } from "@/server/platform/db/generated/client";
 import { jsonColumn, queryRow, queryRows, sql, type Sql } from "@/server/platform/db/query";
 
 /** The SQL of the home page. */
@@ -25,47 +23,18 @@ const activityRunSchema = z.object({
 });
 type ActivityRun = z.infer<typeof activityRunSchema>;
 
-const ACTIVITY_COLUMNS = {
-  id: true,
-  name: true,
-  kind: true,
-  state: true,
-  startedAt: true,
-  endedAt: true,
-  progress: true,
-  headline: true,
-  error: true,
-} satisfies Record<keyof ActivityRun, true>;
-
-const readActivityRuns = async (
-  db: Queries,
-  where: Prisma.RunWhereInput,
-  query: Pick<Prisma.RunFindManyArgs, "orderBy" | "take">,
-): Promise<ActivityRun[]> =>
-  checkRows(
-    await db.run.findMany({
-      ...query,
-      where: { projectId: DEFAULT_PROJECT, deletedAt: null, ...where },
-      select: ACTIVITY_COLUMNS,
-    }),
-    activityRunSchema,
-  );
+const selectRuns = (db: Queries, rest: Sql): Promise<ActivityRun[]> =>
+  queryRows(db, activityRunSchema)`
+    SELECT id, name, kind, state, started_at AS "startedAt", ended_at AS "endedAt", progress, headline, error
+    FROM runs WHERE project_id = ${DEFAULT_PROJECT}::uuid AND deleted_at IS NULL AND ${rest}`;
 
 /** Runs that are not at their end: those that a worker has first, then those that wait longest. */
 export const selectActiveRuns = (db: Queries, limit: number): Promise<ActivityRun[]> =>
-  readActivityRuns(
-    db,
-    { state: { notIn: [...TERMINAL_STATES] } },
-    { orderBy: [{ startedAt: { sort: "desc", nulls: "last" } }, { queuedAt: "asc" }], take: limit },
-  );
+  selectRuns(db, sql`NOT ${isOver} ORDER BY started_at DESC NULLS LAST, queued_at LIMIT ${limit}`);
 
 /** The runs that ended last; not those that were imported. */
 export const selectEndedRuns = (db: Queries, limit: number): Promise<ActivityRun[]> =>
-  readActivityRuns(
-    db,
-    { state: { in: [...TERMINAL_STATES] }, importedFrom: null },
-    { orderBy: { endedAt: "desc" }, take: limit },
-  );
+  selectRuns(db, sql`imported_from IS NULL AND ${isOver} ORDER BY ended_at DESC LIMIT ${limit}`);
 
 const endedSince = (since: Date): Sql =>
   sql`ended_at > ${since} AND imported_from IS NULL AND created_by IS DISTINCT FROM ${EXAMPLE_ACTOR} AND ${isOver}`;

@@ -3,7 +3,7 @@ import type { Queries } from "@/server/platform/db/database";
 import { queryRows } from "@/server/platform/db/query";
 import { z } from "zod";
 
-/** The SQL of what stands beside an episode. */
+/** The statements of what stands beside an episode. */
 
 const sameQuestionRowSchema = sameQuestionResponseSchema.shape.rows.element.extend({
   /** Episodes that could be listed, were there no limit over all runs. */

@@ -16,7 +16,7 @@ import type { Queries } from "@/server/platform/db/database";
 import { toJson } from "@/server/platform/db/json";
 import { jsonColumn, queryRows, sql } from "@/server/platform/db/query";
 
-/** The SQL of results and their statistics. */
+/** The statements of results and their statistics. */
 
 /** How many answers of a result were lost where. */
 export type AttributionCounts = z.infer<typeof attributionSharesSchema>;

@@ -14,7 +14,7 @@ import type { Queries } from "@/server/platform/db/database";
 import { jsonColumn, queryRow, queryRows, sql } from "@/server/platform/db/query";
 import type { FreeWorker, WaitingRun } from "./plan-starts";
 
-/** The SQL of pools and their workers. */
+/** The statements of pools and their workers. */
 
 /** Workers of pools that have not ended. */
 const LIVE = sql`p.state NOT IN ('ended', 'failed')`;

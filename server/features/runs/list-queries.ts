@@ -9,7 +9,7 @@ import { buildParameterCondition, buildParameterValue } from "./parameter-sql";
 import { buildSettingCondition, buildSettingValue } from "./setting-sql";
 import { selectRuns, type StoredRun } from "./reader-queries";
 
-/** The SQL of the list of runs: its filter, its orders, the values of its columns. */
+/** The statements of the list of runs: its filter, its orders, the values of its columns. */
 
 type ListRequest = z.output<typeof listRunsRequestSchema>;
 

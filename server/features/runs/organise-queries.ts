@@ -4,7 +4,7 @@ import { TERMINAL_STATES } from "@/core/run/transitions";
 import { DEFAULT_PROJECT, type Queries } from "@/server/platform/db/database";
 import { queryRows } from "@/server/platform/db/query";
 
-/** The SQL by which people keep runs in order. */
+/** The statements by which people keep runs in order. */
 
 const changedSchema = z.object({ id: z.string(), state: z.string(), attempt: z.int() });
 

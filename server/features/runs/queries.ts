@@ -24,7 +24,7 @@ import { encodeReportedSeries, type ReportedSeries } from "@/server/features/met
 import { toJson, toJsonValue } from "@/server/platform/db/json";
 import { jsonColumn, queryRow, queryRows } from "@/server/platform/db/query";
 
-/** The SQL of runs: row locks, leases, and whatever needs the clock of the database. */
+/** The statements of runs: row locks, leases, and whatever needs the clock of the database. */
 
 const attemptRefRowSchema = z.object({ runId: z.string(), attempt: z.int() });
 

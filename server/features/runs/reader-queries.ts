@@ -6,7 +6,7 @@ import type { PreflightItem, Progress } from "@/contracts/worker-protocol/report
 import type { Queries } from "@/server/platform/db/database";
 import { jsonColumn, queryRow, queryRows, sql, type Sql } from "@/server/platform/db/query";
 
-/** The SQL by which the pages read runs. */
+/** The statements by which the pages read runs. */
 
 const storedRunSchema = z.object({
   id: z.string(),

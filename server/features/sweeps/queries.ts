@@ -5,7 +5,7 @@ import type { VariedSettings } from "@/core/sweep/varied-settings";
 import { DEFAULT_PROJECT, type Queries } from "@/server/platform/db/database";
 import { empty, jsonColumn, queryRow, queryRows, sql } from "@/server/platform/db/query";
 
-/** The SQL of sweeps. */
+/** The statements of sweeps. */
 
 const storedSweepSchema = z.object({
   id: z.string(),

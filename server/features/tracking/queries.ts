@@ -5,7 +5,7 @@ import { DEFAULT_PROJECT, type Queries } from "@/server/platform/db/database";
 import { toJson, toJsonValue } from "@/server/platform/db/json";
 import { jsonColumn, queryRows } from "@/server/platform/db/query";
 
-/** The SQL of experiments and of runs that other trainers report. */
+/** The statements of experiments and of runs that other trainers report. */
 
 const textsColumn = jsonColumn<Record<string, string>>();
 

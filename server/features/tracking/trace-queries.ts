@@ -11,7 +11,7 @@ import { toJson, toJsonValue } from "@/server/platform/db/json";
 import { jsonColumn, queryRow, queryRows } from "@/server/platform/db/query";
 import { RIGHT_TERM } from "./rollout-records";
 
-/** The SQL of rollouts and traces: their mappings, spans, what of them is unread, and what is made of a step's. */
+/** The statements of rollouts and traces: their mappings, spans, what of them is unread, and what is made of a step's. */
 
 const storedMappingSchema = z.object({
   format: traceFormatSchema,

@@ -6,7 +6,7 @@ import { DEFAULT_PROJECT, type Queries } from "@/server/platform/db/database";
 import { toJson } from "@/server/platform/db/json";
 import { jsonColumn, queryRow, queryRows } from "@/server/platform/db/query";
 
-/** The SQL of workers and their tokens. */
+/** The statements of workers and their tokens. */
 
 type WorkerRow = z.infer<typeof workerRowSchema>;
 
