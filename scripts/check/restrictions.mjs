@@ -22,13 +22,7 @@ export const nameRule = ["error", ...NAME_SELECTORS];
  */
 export const sqlPlaces = {
   files: ["server/**/*.ts"],
-  ignores: [
-    "server/platform/**",
-    "**/*queries.ts",
-    "**/*-sql.ts",
-    "**/*.test.ts",
-    "**/testing/**",
-  ],
+  ignores: ["server/platform/**", "**/*queries.ts", "**/*-sql.ts", "**/*.test.ts", "**/testing/**"],
 };
 
 const SQL_MESSAGE = "SQL stands by name in a feature's *queries.ts, parts of it in *-sql.ts.";

@@ -210,11 +210,11 @@ describe("tasks", () => {
   });
 
   it("plays a question on no worker that trains at a Tinker service, where that cannot follow its settings", async () => {
-    const [{ id: workerId }] = (await api.workers.list.query()) as [{ id: string }];
     const { db } = server.plane.database;
-    const { capabilities } = await db.worker.findUniqueOrThrow({ where: { id: workerId } });
+    const where = { id: worker.id };
+    const { capabilities } = await db.worker.findUniqueOrThrow({ where });
     const setCapabilities = (data: object) =>
-      db.worker.update({ where: { id: workerId }, data: { capabilities: data } });
+      db.worker.update({ where, data: { capabilities: data } });
     const config = getPresetConfig("atlas-s3");
     await setCapabilities({ ...(capabilities as object), tinker: "http://127.0.0.1:8000" });
     try {
