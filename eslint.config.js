@@ -4,7 +4,7 @@ import jsxA11y from "eslint-plugin-jsx-a11y";
 import reactHooks from "eslint-plugin-react-hooks";
 import tseslint from "typescript-eslint";
 import { boundaryFiles, boundaryRule, boundarySettings } from "./scripts/check/boundaries.mjs";
-import { nameRule, sqlPlaces, sqlRule } from "./scripts/check/restrictions.mjs";
+import { nameRule, sqlPlaces, sqlRules } from "./scripts/check/restrictions.mjs";
 
 const LINES_OF_A_FILE = 400;
 const LINES_OF_A_TEST = 500;
@@ -111,7 +111,7 @@ export default tseslint.config(
       ],
     },
   },
-  { ...sqlPlaces, rules: { "no-restricted-imports": sqlRule } },
+  { ...sqlPlaces, rules: sqlRules },
   {
     // What a person reads comes from the page's language: `t("…")`, see app/_i18n.
     files: ["app/**/*.tsx"],

@@ -6,7 +6,7 @@ import { buildDefaultConfig } from "./settings";
 /** A predict run over the held-out questions of a training run, by what it trains, as it searches and answers. */
 export function toPredictConfig(config: TrainConfig): PredictConfig {
   const base = buildDefaultConfig("predict") as PredictConfig;
-  const { name, seed, retriever, search, generator } = config;
+  const { name, seed, retriever, search, generator, judge } = config;
   const { model, checkpoint, thinking, tuning, adapter, promptTemplate = null } = config.searcher;
   const method = getTrainedMethod(config);
   return {
@@ -28,6 +28,7 @@ export function toPredictConfig(config: TrainConfig): PredictConfig {
     search,
     searcher: { ...base.searcher, model, checkpoint, thinking, tuning, adapter },
     generator,
+    judge,
     corpus: config.data.corpus,
     questions: config.data.heldOutQuestions,
     scorer: config.reward.scorer,

@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { predictConfigSchema } from "@/contracts/run-config/predict-config";
 import { runConfigSchema, type RunConfigInput } from "@/contracts/run-config/run-config";
+import { trainConfigSchema } from "@/contracts/run-config/train-config";
 import { PRESETS } from "@/core/presets/run-presets";
-import { requirementsFor, type RunRequirements } from "./requirements";
+import { requirementsFor, requirementsForTurnGains, type RunRequirements } from "./requirements";
 
 const parse = (input: RunConfigInput) => runConfigSchema.parse(input);
 const getRequirements = (input: RunConfigInput): RunRequirements => requirementsFor(parse(input));
@@ -244,5 +246,61 @@ describe("requirements of a run", () => {
       retriever: true,
       preflight: ["retriever"],
     });
+  });
+});
+
+describe("requirements of turn gains", () => {
+  const endpoint = "http://127.0.0.1:8000/v1";
+  const gold = { goldIds: ["d0"] };
+  const noGold = { goldIds: [] };
+  const train = (changes: object) =>
+    trainConfigSchema.parse({ kind: "train", name: "t", data: { corpus: "wiki" }, ...changes });
+  const predict = (changes: object) =>
+    predictConfigSchema.parse({ kind: "predict", name: "p", corpus: "wiki", ...changes });
+  const elsewhere = { generator: { endpoint, model: "g" } };
+
+  it("are nothing where the generator has an endpoint, a rule scores and no gold documents are known", () => {
+    const found = { ...none, generator: "endpoint" };
+    expect(requirementsForTurnGains(train(elsewhere), noGold)).toEqual(found);
+    expect(requirementsForTurnGains(predict(elsewhere), noGold)).toEqual(found);
+  });
+
+  it("are the judge in the worker's engine, where the scorer asks it", () => {
+    const judge = { model: "j" };
+    const found = {
+      ...none,
+      models: ["j"],
+      engine: true,
+      generator: "endpoint",
+      judge: "engine",
+    };
+    const trained = train({ ...elsewhere, judge, reward: { scorer: "judge" } });
+    expect(requirementsForTurnGains(trained, noGold)).toEqual(found);
+    const answered = predict({ ...elsewhere, judge, scorer: "generation-accuracy" });
+    expect(requirementsForTurnGains(answered, noGold)).toEqual(found);
+    expect(requirementsForTurnGains(predict({ ...elsewhere, judge }), noGold).models).toEqual([]);
+    const both = predict({ generator: { model: "g" }, judge, scorer: "judge" });
+    expect([...requirementsForTurnGains(both, noGold).models].sort()).toEqual(["g", "j"]);
+    const asked = predict({ ...elsewhere, judge: { endpoint }, scorer: "judge" });
+    expect(requirementsForTurnGains(asked, noGold)).toMatchObject({
+      engine: false,
+      models: [],
+      judge: "endpoint",
+    });
+  });
+
+  it("are the corpus, where gold documents are looked up in it", () => {
+    const find = (retriever: object) => {
+      const { corpora, retriever: opens } = requirementsForTurnGains(
+        predict({ ...elsewhere, retriever }),
+        gold,
+      );
+      return { corpora, opens };
+    };
+    expect(find({ kind: "bm25" })).toEqual({ corpora: ["wiki"], opens: true });
+    const url = "http://127.0.0.1:9200";
+    expect(find({ kind: "opensearch", url, index: "i" })).toEqual({ corpora: [], opens: true });
+    expect(find({ kind: "remote", url })).toEqual({ corpora: [], opens: false });
+    expect(requirementsForTurnGains(train(elsewhere), gold).corpora).toEqual(["wiki"]);
   });
 });

@@ -1,4 +1,4 @@
-import { searchesLocally } from "@/contracts/run-config/retriever";
+import { looksUpDocuments, searchesLocally } from "@/contracts/run-config/retriever";
 import { countSamplerDevices, readSamplerPlacement } from "@/contracts/run-config/sampler";
 import type { RunConfig } from "@/contracts/run-config/run-config";
 import type { ServeModelConfig } from "@/contracts/run-config/serve-config";
@@ -12,7 +12,7 @@ import { asksGenerator, dropUnusedSettings, trainsSearch } from "./trained-metho
 
 /**
  * What a configuration needs, in one place: placement chooses a worker by it, and the preflight of training,
- * prediction, evaluation and serving opens exactly this.
+ * prediction, evaluation and serving opens exactly this, as do the tasks that answer single questions.
  */
 
 /** What a worker must offer to be given a run or a task. */
@@ -95,6 +95,36 @@ export function requirementsFor(config: RunConfig): RunRequirements {
         preflight: ["retriever", "questions"],
       };
   }
+}
+
+/**
+ * Derives what the gains of an episode's turns need: the generator of its run answers, its scorer scores, and the gold
+ * documents are looked up where its question names some and its retriever can. Pure.
+ */
+export function requirementsForTurnGains(
+  config: TrainConfig | PredictConfig,
+  question: { goldIds: readonly string[] },
+): RunRequirements {
+  const { generator, judge, retriever } = config;
+  const [scorer, corpus] =
+    config.kind === "train"
+      ? [config.reward.scorer, config.data.corpus]
+      : [config.scorer, config.corpus];
+  const generatorHost = getHost(generator.endpoint);
+  const judgeHost = needsJudge(scorer) ? getHost(judge.endpoint) : null;
+  const looksUpGold = question.goldIds.length > 0 && looksUpDocuments(retriever);
+  return {
+    ...buildLightRequirements(null),
+    models: listUnique([
+      judgeHost === "engine" && judge.model,
+      generatorHost === "engine" && generator.model,
+    ]),
+    corpora: looksUpGold ? listLocalCorpora({ corpus, retriever }) : [],
+    retriever: looksUpGold,
+    engine: [generatorHost, judgeHost].includes("engine"),
+    generator: generatorHost,
+    judge: judgeHost,
+  };
 }
 
 function requirementsForTraining(config: TrainConfig): RunRequirements {

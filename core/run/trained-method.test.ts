@@ -115,6 +115,15 @@ describe("what a training run trains", () => {
     expect(toPredictConfig(VALID.s3)).toMatchObject({ method: "s3" });
   });
 
+  it("a predict run is scored as it was trained: by the same judge", () => {
+    const judge = { ...VALID.s3.judge, model: "judge-7b", endpoint: "http://127.0.0.1:8000/v1" };
+    const reward = { ...VALID.s3.reward, scorer: "judge" as const };
+    expect(toPredictConfig({ ...VALID.s3, judge, reward })).toMatchObject({
+      judge,
+      scorer: "judge",
+    });
+  });
+
   it("metrics that compare with naive RAG are of s3 alone", () => {
     const list = (method: TrainedMethod) =>
       Object.keys(METRICS).filter((name) => isMetricMeasured(name, VALID[method]));

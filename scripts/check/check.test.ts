@@ -6,7 +6,7 @@ import tseslint from "typescript-eslint";
 import { describe, expect, it } from "vitest";
 import { ROOT } from "@/lib/paths.mjs";
 import { boundaryFiles, boundaryRule, boundarySettings } from "./boundaries.mjs";
-import { nameRule, sqlPlaces, sqlRule } from "./restrictions.mjs";
+import { nameRule, sqlPlaces, sqlRules } from "./restrictions.mjs";
 
 interface Verdict {
   status: number | null;
@@ -194,13 +194,28 @@ describe("names", () => {
 
 describe("SQL", () => {
   const lint = (file: string, code: string): string[] =>
-    lintBy({ ...sqlPlaces, rules: { "no-restricted-imports": sqlRule } }, file, code);
+    lintBy({ ...sqlPlaces, rules: sqlRules }, file, code);
   const STATEMENTS = `import { queryRows, sql } from "@/server/platform/db/query";`;
 
   it.each([
     ["server/features/runs/runs.ts", STATEMENTS],
     ["server/features/runs/router.ts", `import { queryRow } from "../../platform/db/query";`],
+    ["server/features/runs/runs.ts", "await tx.db.$executeRaw`DELETE FROM runs`;"],
+    ["server/features/runs/runs.ts", "await this.database.db.$queryRaw`SELECT 1`;"],
+    ["server/features/runs/runs.ts", `await db.$executeRawUnsafe("DELETE FROM runs");`],
+    ["server/features/runs/runs.ts", `await db["$queryRawUnsafe"]("SELECT 1");`],
+    ["server/features/runs/runs.ts", "const { $queryRaw: ask } = db; await ask`SELECT 1`;"],
+    ["server/features/runs/runs.ts", `await database.runPrepared({ text: "SELECT 1" }, schema);`],
+    ["server/features/runs/runs.ts", `import pg from "pg";`],
+    ["server/features/runs/runs.ts", `import { createPool } from "@/server/platform/db/pool";`],
+    ["server/http/server.ts", "await db.$queryRaw`SELECT 1`;"],
+    ["server/compose.ts", STATEMENTS],
   ])("is refused in %s: %s", (file, code) => expect(lint(file, code)).not.toEqual([]));
+
+  it("is no reason to allow other names", () =>
+    expect(lint("server/features/runs/runs.ts", "function stateOf() {}")).toEqual([
+      expect.stringContaining("begins with a verb"),
+    ]));
 
   it.each([
     ["server/features/runs/queries.ts", STATEMENTS],
@@ -209,5 +224,10 @@ describe("SQL", () => {
     ["server/features/runs/runs.integration.test.ts", STATEMENTS],
     ["server/features/runs/runs.ts", `import type { Sql } from "@/server/platform/db/query";`],
     ["server/platform/maintenance/loop.ts", STATEMENTS],
+    ["server/features/runs/queries.ts", "await db.$executeRaw`DELETE FROM runs`;"],
+    ["server/features/runs/runs.integration.test.ts", "await db.$queryRaw`SELECT 1`;"],
+    ["server/platform/db/database.ts", "await this.db.$queryRaw`SELECT 1`;"],
+    ["server/features/runs/runs.ts", "await db.run.deleteMany({ where: { id } });"],
+    ["server/features/runs/router.ts", "procedure.query(({ ctx }) => ctx.services.runs.list());"],
   ])("is allowed in %s: %s", (file, code) => expect(lint(file, code)).toEqual([]));
 });

@@ -75,7 +75,7 @@ class ListeningDatabase {
       return Promise.resolve(text.includes("AS fresh") ? [{ fresh: [] }] : []);
     },
     corpus: { createMany: this.createMany },
-    questionSet: { createMany: this.createMany },
+    questionSet: { createMany: this.createMany, findFirst: () => Promise.resolve(null) },
     workerToken: {
       findUnique: ({ where }: { where: Record<string, unknown> }) => {
         this.given.push(...Object.values(where));

@@ -1,12 +1,11 @@
 import { buildQuestionText } from "@/core/scoring/rule-scoring";
-import { needsJudge } from "@/contracts/run-config/scoring";
 import { AppError } from "@/contracts/errors";
 import type { DocumentText } from "@/contracts/records/episode";
-import { looksUpDocuments } from "@/contracts/run-config/retriever";
 import type { RunConfig } from "@/contracts/run-config/run-config";
 import type { turnGainsResultSchema, TaskRequest } from "@/contracts/worker-protocol/tasks";
 import type { Question } from "@/contracts/worker-protocol/questions";
 import type { z } from "zod";
+import { requirementsForTurnGains } from "@/core/run/requirements";
 import type { TaskContext } from "@/gpu-workers/jobs/context/task-context";
 import type { ServiceHandle } from "@/gpu-workers/jobs/context/run-context";
 import { AnswerScorer } from "@/gpu-workers/llm/scoring/answer-scorer";
@@ -32,10 +31,8 @@ export async function computeTurnGains(
   try {
     let engine = null;
     const scorer = config.kind === "train" ? config.reward.scorer : config.scorer;
-    if (
-      config.generator.endpoint === null ||
-      (needsJudge(scorer) && config.judge.endpoint === null)
-    ) {
+    const requirements = requirementsForTurnGains(config, question);
+    if (requirements.engine) {
       const handle = await services.acquireEngine(signal, (detail) =>
         context.reportProgress(detail, 0.1),
       );
@@ -43,7 +40,9 @@ export async function computeTurnGains(
       engine = handle.value;
     }
     const generator = await openGenerator(engine, config.generator, context, signal);
-    const gold = await readGoldDocuments(config, question, context, handles);
+    const gold = requirements.retriever
+      ? await readGoldDocuments(config, question, context, handles)
+      : null;
     context.reportProgress(markMessage`answering`, 0.5);
     const requests = [...contexts.map(({ documents }) => documents), ...(gold ? [gold] : [])].map(
       (documents) => ({ ...buildQuestionText(question), documents }),
@@ -65,14 +64,13 @@ export async function computeTurnGains(
   }
 }
 
-/** The gold documents in their order; null where the question names none or the retriever cannot look documents up. */
+/** The gold documents in their order, looked up by the run's retriever. */
 async function readGoldDocuments(
   config: Extract<RunConfig, { kind: "train" | "predict" }>,
   question: Question,
   context: TaskContext,
   handles: ServiceHandle<unknown>[],
-): Promise<DocumentText[] | null> {
-  if (question.goldIds.length === 0 || !looksUpDocuments(config.retriever)) return null;
+): Promise<DocumentText[]> {
   const corpus = config.kind === "train" ? config.data.corpus : config.corpus;
   const handle = await context.services.acquireRetriever(
     corpus,

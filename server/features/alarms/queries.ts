@@ -1,23 +1,31 @@
 import { z } from "zod";
 import { alarmNameSchema, type AlarmChange, type AlarmEvidence } from "@/contracts/records/alarms";
 import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
+import { checkRows } from "@/server/platform/db/check-rows";
 import type { Queries } from "@/server/platform/db/database";
-import { toJson } from "@/server/platform/db/json";
-import { jsonColumn, queryRows } from "@/server/platform/db/query";
+import { Prisma } from "@/server/platform/db/generated/client";
+import { toJsonValue } from "@/server/platform/db/json";
+import { jsonColumn } from "@/server/platform/db/query";
 
-/** The SQL of alarms. */
+/** The statements of alarms. */
 
-export const insertAlarmChanges = (
+export async function insertAlarmChanges(
   db: Queries,
   ref: AttemptRef,
   changes: readonly AlarmChange[],
-): Promise<number> => {
-  const rows = changes.map((change) => ({ ...change, raised: change.to === "raised" }));
-  return db.$executeRaw`
-    INSERT INTO alarm_changes (run_id, attempt, name, step, raised, since, evidence)
-    SELECT ${ref.runId}::uuid, ${ref.attempt}, c.name, c.step, c.raised, c.since, c.evidence
-    FROM jsonb_to_recordset(${toJson(rows)}::jsonb) AS c(name text, step int, raised boolean, since int, evidence jsonb)`;
-};
+): Promise<void> {
+  await db.alarmChange.createMany({
+    data: changes.map((change) => ({
+      runId: ref.runId,
+      attempt: ref.attempt,
+      name: change.name,
+      step: change.step,
+      raised: change.to === "raised",
+      since: change.to === "raised" ? change.since : null,
+      evidence: change.to === "raised" ? toJsonValue(change.evidence) : Prisma.DbNull,
+    })),
+  });
+}
 
 const alarmChangeSchema = z.object({
   runId: z.string(),
@@ -31,10 +39,14 @@ const alarmChangeSchema = z.object({
 export type StoredAlarmChange = z.infer<typeof alarmChangeSchema>;
 
 /** Changes of these runs by step, then attempt. */
-export const selectAlarmChanges = (
+export async function selectAlarmChanges(
   db: Queries,
   runIds: readonly string[],
-): Promise<StoredAlarmChange[]> =>
-  queryRows(db, alarmChangeSchema)`
-    SELECT run_id AS "runId", attempt, name, step, since, evidence, at FROM alarm_changes
-    WHERE run_id = ANY(${runIds}::uuid[]) ORDER BY step, attempt`;
+): Promise<StoredAlarmChange[]> {
+  const rows = await db.alarmChange.findMany({
+    where: { runId: { in: [...runIds] } },
+    orderBy: [{ step: "asc" }, { attempt: "asc" }],
+    omit: { raised: true },
+  });
+  return checkRows(rows, alarmChangeSchema);
+}

@@ -1,8 +1,8 @@
 import { join } from "node:path";
-import pg from "pg";
 import { ROOT } from "@/lib/paths.mjs";
+import { Database } from "@/server/platform/db/database";
 import { loadRecording } from "@/server/platform/recording/load";
-import { MARK_EXAMPLE, SELECT_IS_NEW } from "./queries";
+import { markExample, selectIsNew } from "./queries";
 
 /** A day of work with this product on Atlas, recorded by `npm run record`: real runs, without their weights. */
 export const EXAMPLE_FILE = join(ROOT, "server", "features", "example", "example.json.gz");
@@ -14,15 +14,13 @@ export const EXAMPLE_FILE = join(ROOT, "server", "features", "example", "example
  * @returns whether the database was new
  */
 export async function loadExample(databaseUrl: string, artifactsDir: string): Promise<boolean> {
-  const client = new pg.Client({ connectionString: databaseUrl });
-  await client.connect();
+  const database = new Database(databaseUrl);
   try {
-    const { rows } = await client.query<{ isNew: boolean }>(SELECT_IS_NEW);
-    if (!rows[0]?.isNew) return false;
+    if (!(await selectIsNew(database.db))) return false;
     await loadRecording(EXAMPLE_FILE, databaseUrl, artifactsDir);
-    await client.query(MARK_EXAMPLE);
+    await database.transact(({ db }) => markExample(db));
     return true;
   } finally {
-    await client.end();
+    await database.close();
   }
 }

@@ -1,9 +1,9 @@
 import { sameQuestionResponseSchema } from "@/contracts/api/inspector";
 import type { Queries } from "@/server/platform/db/database";
-import { queryRow, queryRows } from "@/server/platform/db/query";
+import { queryRows } from "@/server/platform/db/query";
 import { z } from "zod";
 
-/** The SQL of what stands beside an episode. */
+/** The statements of what stands beside an episode. */
 
 const sameQuestionRowSchema = sameQuestionResponseSchema.shape.rows.element.extend({
   /** Episodes that could be listed, were there no limit over all runs. */
@@ -45,13 +45,13 @@ export const selectSameQuestion = (
 
 /** Labels in use, the most used first. */
 export async function selectKnownLabels(db: Queries, limit: number): Promise<string[]> {
-  const rows = await queryRows(db, z.object({ label: z.string() }))`
-    SELECT label FROM episode_labels GROUP BY label ORDER BY count(*) DESC, label LIMIT ${limit}`;
-  return rows.map(({ label }) => label);
+  const groups = await db.episodeLabel.groupBy({
+    by: ["label"],
+    orderBy: [{ _count: { label: "desc" } }, { label: "asc" }],
+    take: limit,
+  });
+  return groups.map(({ label }) => label);
 }
 
 export const episodeExists = async (db: Queries, episodeId: string): Promise<boolean> =>
-  (await queryRow(
-    db,
-    z.object({ id: z.string() }),
-  )`SELECT id FROM episodes WHERE id = ${episodeId}::uuid`) !== null;
+  (await db.episode.findUnique({ where: { id: episodeId }, select: { id: true } })) !== null;

@@ -16,7 +16,7 @@ import type { Queries } from "@/server/platform/db/database";
 import { toJson } from "@/server/platform/db/json";
 import { jsonColumn, queryRows, sql } from "@/server/platform/db/query";
 
-/** The SQL of results and their statistics. */
+/** The statements of results and their statistics. */
 
 /** How many answers of a result were lost where. */
 export type AttributionCounts = z.infer<typeof attributionSharesSchema>;
@@ -141,9 +141,16 @@ export const selectQuestionKinds = (db: Queries, setId: string) =>
     SELECT group_name AS "group", type FROM questions WHERE set_id = ${setId}::uuid ORDER BY ordinal`;
 
 /** Encoded scores by version of their statistics; a version that is gone is left out. */
-export const selectEncodedScores = (db: Queries, versions: readonly string[]) =>
-  queryRows(db, z.object({ version: z.string(), scores: z.instanceof(Uint8Array) }))`
-    SELECT version::text, outcomes AS scores FROM run_statistics WHERE version = ANY(${versions.map(BigInt)}::bigint[])`;
+export async function selectEncodedScores(
+  db: Queries,
+  versions: readonly string[],
+): Promise<{ version: string; scores: Uint8Array }[]> {
+  const rows = await db.runStatistics.findMany({
+    where: { version: { in: versions.map(BigInt) } },
+    select: { version: true, outcomes: true },
+  });
+  return rows.map(({ version, outcomes }) => ({ version: String(version), scores: outcomes }));
+}
 
 /** Statistics of one run by one scorer, with what its run and question set say. */
 export const runResultSchema = z.object({

@@ -14,7 +14,7 @@ import type { Queries } from "@/server/platform/db/database";
 import { jsonColumn, queryRow, queryRows, sql } from "@/server/platform/db/query";
 import type { FreeWorker, WaitingRun } from "./plan-starts";
 
-/** The SQL of pools and their workers. */
+/** The statements of pools and their workers. */
 
 /** Workers of pools that have not ended. */
 const LIVE = sql`p.state NOT IN ('ended', 'failed')`;
@@ -208,14 +208,17 @@ export const markSubmitted = (db: Queries, id: string, externalId: string): Prom
     external_id = ${externalId}, sealed_token = NULL, submitted_at = clock_timestamp()
   WHERE id = ${id}::uuid AND state IN ('requested', 'ending')`;
 
-/** Marks a worker as one whose job is told to end. @returns 0 where it is ending, or has ended */
-export const markEnding = (
+/** Marks a worker as one whose job is told to end; one that is ending, or has ended, stays as it is. */
+export async function markEnding(
   db: Queries,
   id: string,
-  { failing, reason, logTail }: { failing: boolean; reason: string; logTail: string | null },
-): Promise<number> => db.$executeRaw`
-  UPDATE pool_workers p SET state = 'ending', failing = ${failing}, reason = ${reason}, log_tail = ${logTail}, sealed_token = NULL, idle_since = NULL
-  WHERE p.id = ${id}::uuid AND ${LIVE} AND p.state <> 'ending'`;
+  why: { failing: boolean; reason: string; logTail: string | null },
+): Promise<void> {
+  await db.poolWorker.updateMany({
+    where: { id, state: { notIn: ["ended", "failed", "ending"] } },
+    data: { ...why, state: "ending", sealedToken: null, idleSince: null },
+  });
+}
 
 /** Notes that a job is over: since when its scheduler says, which may be long ago where the server was away; else since now. */
 export const markEnded = (db: Queries, id: string, endedAt: Date | null): Promise<number> =>

@@ -5,7 +5,7 @@ import { DEFAULT_PROJECT, type Queries } from "@/server/platform/db/database";
 import { toJson } from "@/server/platform/db/json";
 import { jsonColumn, queryRow, queryRows, sql } from "@/server/platform/db/query";
 
-/** The SQL of question sets. */
+/** The statements of question sets. */
 
 const questionRowSchema = z.object({
   id: z.string(),
@@ -75,9 +75,11 @@ export async function insertQuestions(
 
 /** The newest version of a set; null: there is none. */
 export const selectNewest = (db: Queries, name: string) =>
-  queryRow(db, z.object({ id: z.string(), contentHash: z.string() }))`
-    SELECT id, content_hash AS "contentHash" FROM question_sets
-    WHERE project_id = ${DEFAULT_PROJECT}::uuid AND name = ${name} ORDER BY created_at DESC LIMIT 1`;
+  db.questionSet.findFirst({
+    where: { projectId: DEFAULT_PROJECT, name },
+    orderBy: { createdAt: "desc" },
+    select: { id: true, contentHash: true },
+  });
 
 const correctionsSchema = z.object({
   count: z.int(),

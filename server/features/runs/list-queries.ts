@@ -9,7 +9,7 @@ import { buildParameterCondition, buildParameterValue } from "./parameter-sql";
 import { buildSettingCondition, buildSettingValue } from "./setting-sql";
 import { selectRuns, type StoredRun } from "./reader-queries";
 
-/** The SQL of the list of runs: its filter, its orders, the values of its columns. */
+/** The statements of the list of runs: its filter, its orders, the values of its columns. */
 
 type ListRequest = z.output<typeof listRunsRequestSchema>;
 
@@ -186,6 +186,11 @@ export const selectTags = (db: Queries): Promise<z.infer<typeof textSchema>[]> =
   queryRows(db, textSchema)`
     SELECT t.tag AS text FROM runs r, unnest(r.tags) AS t(tag) WHERE r.project_id = ${DEFAULT_PROJECT}::uuid AND r.deleted_at IS NULL GROUP BY t.tag ORDER BY count(*) DESC, t.tag`;
 
-export const selectPresets = (db: Queries): Promise<z.infer<typeof textSchema>[]> =>
-  queryRows(db, textSchema)`
-    SELECT DISTINCT preset AS text FROM runs WHERE project_id = ${DEFAULT_PROJECT}::uuid AND preset IS NOT NULL AND deleted_at IS NULL ORDER BY preset`;
+export async function selectPresets(db: Queries): Promise<z.infer<typeof textSchema>[]> {
+  const groups = await db.run.groupBy({
+    by: ["preset"],
+    where: { projectId: DEFAULT_PROJECT, preset: { not: null }, deletedAt: null },
+    orderBy: { preset: "asc" },
+  });
+  return groups.map(({ preset }) => ({ text: preset! }));
+}

@@ -4,7 +4,7 @@ import { TERMINAL_STATES } from "@/core/run/transitions";
 import { DEFAULT_PROJECT, type Queries } from "@/server/platform/db/database";
 import { queryRows } from "@/server/platform/db/query";
 
-/** The SQL by which people keep runs in order. */
+/** The statements by which people keep runs in order. */
 
 const changedSchema = z.object({ id: z.string(), state: z.string(), attempt: z.int() });
 
@@ -54,12 +54,13 @@ export const selectPurgeable = (
  * scores stay, because other runs, the leaderboard and the caches share them.
  */
 export async function purgeRuns(db: Queries, ids: readonly string[]): Promise<void> {
-  await db.$executeRaw`DELETE FROM logs WHERE run_id = ANY(${ids}::uuid[])`;
-  await db.$executeRaw`DELETE FROM metric_reports WHERE run_id = ANY(${ids}::uuid[])`;
-  await db.$executeRaw`DELETE FROM metric_chunks WHERE run_id = ANY(${ids}::uuid[])`;
-  await db.$executeRaw`DELETE FROM metric_series WHERE run_id = ANY(${ids}::uuid[])`;
-  await db.$executeRaw`DELETE FROM trace_spans WHERE run_id = ANY(${ids}::uuid[])`;
-  await db.$executeRaw`DELETE FROM rollout_issues WHERE run_id = ANY(${ids}::uuid[])`;
+  const where = { runId: { in: [...ids] } };
+  await db.log.deleteMany({ where });
+  await db.metricReport.deleteMany({ where });
+  await db.metricChunk.deleteMany({ where });
+  await db.metricSeries.deleteMany({ where });
+  await db.traceSpan.deleteMany({ where });
+  await db.rolloutIssue.deleteMany({ where });
   // Their files go with those of other artifacts that nobody keeps.
   await db.$executeRaw`
     UPDATE artifacts a SET deleted_at = clock_timestamp() WHERE a.deleted_at IS NULL

@@ -253,6 +253,9 @@ function explainNoWorker(workers: readonly OnlineWorker[], required: WorkerRequi
   const wanted = [
     ...required.models.map((model) => markMessage`the model ${model}`),
     ...required.corpora.map((corpus) => markMessage`the corpus ${corpus}`),
+    ...(required.ownEngine
+      ? [markMessage`an engine of its own (${required.ownEngine.join("; ")})`]
+      : []),
   ].join(", ");
   if (required.worker !== null) {
     const chosen = workers.find((w) => isNamed(w, required.worker));

@@ -21,10 +21,10 @@ import {
   type Statements,
 } from "@/server/platform/db/database";
 import { encodeReportedSeries, type ReportedSeries } from "@/server/features/metrics/queries";
-import { toJson } from "@/server/platform/db/json";
+import { toJson, toJsonValue } from "@/server/platform/db/json";
 import { jsonColumn, queryRow, queryRows } from "@/server/platform/db/query";
 
-/** The SQL of runs: row locks, leases, and whatever needs the clock of the database. */
+/** The statements of runs: row locks, leases, and whatever needs the clock of the database. */
 
 const attemptRefRowSchema = z.object({ runId: z.string(), attempt: z.int() });
 
@@ -106,8 +106,10 @@ export async function insertCommandTracking(
   db: Queries,
   row: { id: string; experiment: string; actor: string },
 ): Promise<void> {
-  await db.$executeRaw`
-    INSERT INTO experiments (project_id, name) VALUES (${DEFAULT_PROJECT}::uuid, ${row.experiment}) ON CONFLICT (project_id, name) DO NOTHING`;
+  await db.experiment.createMany({
+    data: { projectId: DEFAULT_PROJECT, name: row.experiment },
+    skipDuplicates: true,
+  });
   await db.$executeRaw`
     INSERT INTO external_runs (run_id, experiment_id, reported_by, start_time)
     SELECT ${row.id}::uuid, id, ${row.actor}, extract(epoch FROM clock_timestamp())::bigint * 1000 FROM experiments
@@ -193,20 +195,20 @@ export async function insertAttempt(
     VALUES (${row.runId}::uuid, ${row.attempt}, ${row.workerId}::uuid, clock_timestamp(), clock_timestamp() + ${row.leaseMs} * interval '1 millisecond')`;
 }
 
-const checkpointSchema = z.object({
-  artifactId: z.string(),
-  step: z.int(),
-  files: jsonColumn<ArtifactManifest["files"]>(),
-});
-
 /** Checkpoint of a run with the highest step that is committed and kept; null where there is none. */
-export const selectLastCheckpoint = (
+export async function selectLastCheckpoint(
   db: Queries,
   runId: string,
-): Promise<z.infer<typeof checkpointSchema> | null> =>
-  queryRow(db, checkpointSchema)`
-    SELECT id AS "artifactId", step, files FROM artifacts
-    WHERE run_id = ${runId}::uuid AND kind = 'checkpoint' AND deleted_at IS NULL ORDER BY step DESC, attempt DESC LIMIT 1`;
+): Promise<{ artifactId: string; step: number; files: ArtifactManifest["files"] } | null> {
+  const checkpoint = await db.artifact.findFirst({
+    where: { runId, kind: "checkpoint", deletedAt: null },
+    orderBy: [{ step: "desc" }, { attempt: "desc" }],
+    select: { id: true, step: true, files: true },
+  });
+  if (!checkpoint) return null;
+  const { id, step, files } = checkpoint;
+  return { artifactId: id, step, files: files as ArtifactManifest["files"] };
+}
 
 const extendedLeaseSchema = attemptRefRowSchema.extend({
   state: runStateSchema,
@@ -353,8 +355,13 @@ export const selectRunPoint = (
       || CASE WHEN r.progress IS NULL THEN '{}' ELSE jsonb_build_object(r.progress ->> 'phase', r.progress -> 'done') END) AS point
     FROM runs r WHERE r.id = ${runId}::uuid`;
 
-export const updateFurthest = (db: Queries, runId: string, furthest: RunPoint): Promise<number> =>
-  db.$executeRaw`UPDATE runs SET furthest = ${toJson(furthest)}::jsonb WHERE id = ${runId}::uuid`;
+export async function updateFurthest(
+  db: Queries,
+  runId: string,
+  furthest: RunPoint,
+): Promise<void> {
+  await db.run.updateMany({ where: { id: runId }, data: { furthest: toJsonValue(furthest) } });
+}
 
 /** True where an attempt has lasted ten minutes. */
 export async function hasLasted(db: Queries, ref: AttemptRef): Promise<boolean> {

@@ -6,7 +6,7 @@ import type { PreflightItem, Progress } from "@/contracts/worker-protocol/report
 import type { Queries } from "@/server/platform/db/database";
 import { jsonColumn, queryRow, queryRows, sql, type Sql } from "@/server/platform/db/query";
 
-/** The SQL by which the pages read runs. */
+/** The statements by which the pages read runs. */
 
 const storedRunSchema = z.object({
   id: z.string(),
@@ -116,18 +116,18 @@ export async function countRunsByState(
   sweepIds: readonly string[],
   { deleted }: { deleted: boolean },
 ): Promise<Map<string, Partial<Record<RunState, number>>>> {
-  // Of those deleted, what can be restored is listed.
-  const isDeleted = deleted
-    ? sql`deleted_at IS NOT NULL AND purged_at IS NULL`
-    : sql`deleted_at IS NULL`;
-  const rows = await queryRows(
-    db,
-    z.object({ sweepId: z.string(), state: runStateSchema, runs: z.int() }),
-  )`
-    SELECT sweep_id AS "sweepId", state, count(*)::int AS runs FROM runs WHERE sweep_id = ANY(${sweepIds}::uuid[]) AND ${isDeleted} GROUP BY sweep_id, state`;
+  const groups = await db.run.groupBy({
+    by: ["sweepId", "state"],
+    where: {
+      sweepId: { in: [...sweepIds] },
+      // Of those deleted, what can be restored is listed.
+      ...(deleted ? { deletedAt: { not: null }, purgedAt: null } : { deletedAt: null }),
+    },
+    _count: true,
+  });
   const counts = new Map<string, Partial<Record<RunState, number>>>();
-  for (const { sweepId, state, runs } of rows)
-    counts.set(sweepId, { ...counts.get(sweepId), [state]: runs });
+  for (const { sweepId, state, _count: runs } of groups)
+    counts.set(sweepId!, { ...counts.get(sweepId!), [runStateSchema.parse(state)]: runs });
   return counts;
 }
 

@@ -3,9 +3,9 @@ import { runStateSchema, type RunState } from "@/contracts/records/run-state";
 import type { Progress } from "@/contracts/worker-protocol/reports";
 import type { VariedSettings } from "@/core/sweep/varied-settings";
 import { DEFAULT_PROJECT, type Queries } from "@/server/platform/db/database";
-import { empty, jsonColumn, queryRow, queryRows, sql, type Sql } from "@/server/platform/db/query";
+import { empty, jsonColumn, queryRow, queryRows, sql } from "@/server/platform/db/query";
 
-/** The SQL of sweeps. */
+/** The statements of sweeps. */
 
 const storedSweepSchema = z.object({
   id: z.string(),
@@ -17,11 +17,6 @@ const storedSweepSchema = z.object({
   paths: z.array(z.string()),
 });
 export type StoredSweep = z.infer<typeof storedSweepSchema>;
-
-const selectSweeps = (db: Queries, rest: Sql): Promise<StoredSweep[]> =>
-  queryRows(db, storedSweepSchema)`
-    SELECT id, name, created_at AS "createdAt", created_by AS "createdBy", preset, spec, paths FROM sweeps
-    WHERE project_id = ${DEFAULT_PROJECT}::uuid ${rest}`;
 
 /** Whether a row of sweeps has a run that is not deleted: without one there is nothing in it to compare. */
 const hasRuns = sql`EXISTS (SELECT FROM runs WHERE runs.sweep_id = sweeps.id AND runs.deleted_at IS NULL)`;
@@ -36,10 +31,11 @@ export const findSweeps = (
     SELECT id, name FROM sweeps WHERE project_id = ${DEFAULT_PROJECT}::uuid AND name ILIKE ${pattern} AND ${hasRuns}
     ORDER BY created_at DESC LIMIT ${limit}`;
 
-export async function selectSweep(db: Queries, id: string): Promise<StoredSweep | null> {
-  const [sweep] = await selectSweeps(db, sql`AND id = ${id}::uuid`);
-  return sweep ?? null;
-}
+export const selectSweep = (db: Queries, id: string): Promise<StoredSweep | null> =>
+  db.sweep.findUnique({
+    where: { id, projectId: DEFAULT_PROJECT },
+    omit: { projectId: true, clientKey: true },
+  });
 
 /** A page of the sweeps that have a run which is not deleted, newest first. @param after creation time and id of the row before the page */
 export const selectSweepPage = (
@@ -47,10 +43,10 @@ export const selectSweepPage = (
   limit: number,
   after: { key: string; id: string } | null,
 ): Promise<StoredSweep[]> =>
-  selectSweeps(
-    db,
-    sql`AND ${hasRuns} ${after ? sql`AND (created_at, id) < (${after.key}::timestamptz, ${after.id}::uuid)` : empty} ORDER BY created_at DESC, id DESC LIMIT ${limit}`,
-  );
+  queryRows(db, storedSweepSchema)`
+    SELECT id, name, created_at AS "createdAt", created_by AS "createdBy", preset, spec, paths FROM sweeps
+    WHERE project_id = ${DEFAULT_PROJECT}::uuid AND ${hasRuns} ${after ? sql`AND (created_at, id) < (${after.key}::timestamptz, ${after.id}::uuid)` : empty}
+    ORDER BY created_at DESC, id DESC LIMIT ${limit}`;
 
 /** Stores a sweep. @returns false where its key is taken */
 export async function insertSweep(

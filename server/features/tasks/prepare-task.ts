@@ -12,7 +12,11 @@ import {
   type TaskRequest,
 } from "@/contracts/worker-protocol/tasks";
 import { toPredictConfig } from "@/core/run/predict-config";
-import { requirementsFor, type WorkerRequirements } from "@/core/run/requirements";
+import {
+  requirementsFor,
+  requirementsForTurnGains,
+  type WorkerRequirements,
+} from "@/core/run/requirements";
 import type { WorkerCorpora } from "@/server/features/corpora/worker-corpora";
 import type { EpisodeReader } from "@/server/features/episodes/episode-reader";
 import type { ReferenceCheck } from "@/server/features/runs/reference-check";
@@ -134,10 +138,10 @@ function buildPlayTask(
   episodeId: string | null = null,
 ): PreparedTask {
   const config = { ...parts.config, reuse: NO_REUSE, matchRun: null };
-  const { models, corpora } = requirementsFor(config);
+  const { models, corpora, ownEngine } = requirementsFor(config);
   return {
     request: { rewardWeights: null, forced: [], documents: [], ...parts, kind: "play", config },
-    requirements: buildLightRequirements({ models, corpora }),
+    requirements: buildLightRequirements({ models, corpora, ...(ownEngine && { ownEngine }) }),
     episodeId,
   };
 }
@@ -207,8 +211,7 @@ async function prepareTurnGains(
     },
     "The request for turn gains",
   );
-  const models = config.generator.endpoint === null ? [config.generator.model] : [];
-  return { request, requirements: buildLightRequirements({ models }), episodeId };
+  return { request, requirements: requirementsForTurnGains(config, episode.question), episodeId };
 }
 
 const buildLightRequirements = (

@@ -1,6 +1,7 @@
 import { createTRPCClient, httpLink } from "@trpc/client";
 import { transformer } from "@/contracts/api/transformer";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { trainConfigSchema } from "@/contracts/run-config/train-config";
 import type { TaskRequest } from "@/contracts/worker-protocol/tasks";
 import { waitUntil } from "@/lib/testing/wait-until";
 import {
@@ -184,6 +185,45 @@ describe("tasks", () => {
       task: { state: "succeeded" },
       result: { turns: [{ score: 0 }, { score: 1 }] },
     });
+  });
+
+  it("asks a worker for turn gains only if it has the judge and the corpus of the gold documents, too", async () => {
+    const [row] = (await api.episodes.list.query({ runId: trainedRun })).rows;
+    const { db } = server.plane.database;
+    const where = { id: trainedRun };
+    const stored = await db.run.findUniqueOrThrow({ where, select: { config: true } });
+    const config = trainConfigSchema.parse(stored.config);
+    const ask = async (changes: object) => {
+      await db.run.update({ where, data: { config: { ...config, ...changes } } });
+      return api.tasks.create.mutate({ kind: "turn-gains", episodeId: row!.id });
+    };
+    try {
+      const reward = { ...config.reward, scorer: "judge" };
+      const judge = { ...config.judge, model: "judge-7b" };
+      await expect(ask({ reward, judge })).rejects.toThrow(/the model judge-7b/);
+      const data = { ...config.data, corpus: "wiki-18" };
+      await expect(ask({ data })).rejects.toThrow(/the corpus wiki-18/);
+    } finally {
+      await db.run.update({ where, data: { config } });
+    }
+    expect((await api.tasks.cancel.mutate({ id: (await ask({})).taskId })).state).toBe("cancelled");
+  });
+
+  it("plays a question on no worker that trains at a Tinker service, where that cannot follow its settings", async () => {
+    const { db } = server.plane.database;
+    const where = { id: worker.id };
+    const { capabilities } = await db.worker.findUniqueOrThrow({ where });
+    const setCapabilities = (data: object) =>
+      db.worker.update({ where, data: { capabilities: data } });
+    const config = getPresetConfig("atlas-s3");
+    await setCapabilities({ ...(capabilities as object), tinker: "http://127.0.0.1:8000" });
+    try {
+      await expect(
+        api.tasks.create.mutate({ kind: "ask", config, question: "Who?" }),
+      ).rejects.toThrow(/an engine of its own \(search\.decoding/);
+    } finally {
+      await setCapabilities(capabilities as object);
+    }
   });
 
   it("has a stored episode played again with a change, and shows what there is of it before the end", async () => {

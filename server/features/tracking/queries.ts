@@ -2,32 +2,44 @@ import { z } from "zod";
 import { runStateSchema } from "@/contracts/records/run-state";
 import type { ExternalConfig } from "@/contracts/run-config/external-config";
 import { DEFAULT_PROJECT, type Queries } from "@/server/platform/db/database";
-import { toJson } from "@/server/platform/db/json";
-import { jsonColumn, queryRow, queryRows } from "@/server/platform/db/query";
+import { toJson, toJsonValue } from "@/server/platform/db/json";
+import { jsonColumn, queryRows } from "@/server/platform/db/query";
 
-/** The SQL of experiments and of runs that other trainers report. */
+/** The statements of experiments and of runs that other trainers report. */
 
 const textsColumn = jsonColumn<Record<string, string>>();
 
-const experimentSchema = z.object({
-  id: z.string(),
-  name: z.string(),
-  tags: textsColumn,
-  createdAt: z.date(),
-  updatedAt: z.date(),
-  isDeleted: z.boolean(),
-});
-export type Experiment = z.infer<typeof experimentSchema>;
+export interface Experiment {
+  id: string;
+  name: string;
+  tags: Record<string, string>;
+  createdAt: Date;
+  updatedAt: Date;
+  isDeleted: boolean;
+}
 
 /** Experiments, those used last first; with an id or a name, that one. */
-export const selectExperiments = (
+export async function selectExperiments(
   db: Queries,
-  { id = null, name = null }: { id?: string | null; name?: string | null } = {},
-): Promise<Experiment[]> =>
-  queryRows(db, experimentSchema)`
-    SELECT id::text, name, tags, created_at AS "createdAt", updated_at AS "updatedAt", deleted_at IS NOT NULL AS "isDeleted" FROM experiments
-    WHERE project_id = ${DEFAULT_PROJECT}::uuid AND (${id}::bigint IS NULL OR id = ${id}::bigint) AND (${name}::text IS NULL OR name = ${name})
-    ORDER BY updated_at DESC, id DESC`;
+  { id, name }: { id?: string; name?: string } = {},
+): Promise<Experiment[]> {
+  const rows = await db.experiment.findMany({
+    where: {
+      projectId: DEFAULT_PROJECT,
+      ...(id !== undefined && { id: BigInt(id) }),
+      ...(name !== undefined && { name }),
+    },
+    orderBy: [{ updatedAt: "desc" }, { id: "desc" }],
+  });
+  return rows.map((row) => ({
+    id: String(row.id),
+    name: row.name,
+    tags: row.tags as Record<string, string>,
+    createdAt: row.createdAt,
+    updatedAt: row.updatedAt,
+    isDeleted: row.deletedAt !== null,
+  }));
+}
 
 /** @returns id of the new experiment; null where one of this name is there */
 export async function insertExperiment(
@@ -35,10 +47,12 @@ export async function insertExperiment(
   name: string,
   tags: Record<string, string>,
 ): Promise<string | null> {
-  const row = await queryRow(db, z.object({ id: z.string() }))`
-    INSERT INTO experiments (project_id, name, tags) VALUES (${DEFAULT_PROJECT}::uuid, ${name}, ${toJson(tags)}::jsonb)
-    ON CONFLICT (project_id, name) DO NOTHING RETURNING id::text`;
-  return row?.id ?? null;
+  const [row] = await db.experiment.createManyAndReturn({
+    data: { projectId: DEFAULT_PROJECT, name, tags: toJsonValue(tags) },
+    skipDuplicates: true,
+    select: { id: true },
+  });
+  return row ? String(row.id) : null;
 }
 
 /** Changes an experiment; what is left out stays. @returns how many there were */
@@ -72,9 +86,15 @@ export async function insertTrackedRun(db: Queries, row: NewTrackedRun): Promise
     VALUES (${row.id}::uuid, ${DEFAULT_PROJECT}::uuid, ${actor}, clock_timestamp(), 'external', 'external', ${row.config.name}, ${toJson(row.config)}::jsonb, 'light', '{}', '{}', 'running', 1,
       clock_timestamp(), clock_timestamp())`;
   await db.$executeRaw`INSERT INTO attempts (run_id, number, worker_id, started_at) VALUES (${row.id}::uuid, 1, NULL, clock_timestamp())`;
-  await db.$executeRaw`
-    INSERT INTO external_runs (run_id, experiment_id, reported_by, start_time, tags)
-    VALUES (${row.id}::uuid, ${row.experimentId}::bigint, ${row.reportedBy}, ${row.startTime}::bigint, ${toJson(row.tags)}::jsonb)`;
+  await db.externalRun.createMany({
+    data: {
+      runId: row.id,
+      experimentId: BigInt(row.experimentId),
+      reportedBy: row.reportedBy,
+      startTime: BigInt(row.startTime),
+      tags: toJsonValue(row.tags),
+    },
+  });
 }
 
 const trackedRunSchema = z.object({
@@ -128,8 +148,13 @@ export const deleteTag = (db: Queries, runId: string, key: string): Promise<numb
   db.$executeRaw`UPDATE external_runs SET heard_at = clock_timestamp(), tags = tags - ${key}::text WHERE run_id = ${runId}::uuid AND tags ? ${key}::text`;
 
 /** Gives the run of a command to its trainer, which asked for one in an experiment. @returns 0 where it was given already */
-export const claimRun = (db: Queries, runId: string, experimentId: string): Promise<number> =>
-  db.$executeRaw`UPDATE external_runs SET is_claimed = true, experiment_id = ${experimentId}::bigint WHERE run_id = ${runId}::uuid AND NOT is_claimed`;
+export async function claimRun(db: Queries, runId: string, experimentId: string): Promise<number> {
+  const { count } = await db.externalRun.updateMany({
+    where: { runId, isClaimed: false },
+    data: { isClaimed: true, experimentId: BigInt(experimentId) },
+  });
+  return count;
+}
 
 /** Writes the columns of a run that follow from what its trainer reported; null: stays. Of a command the parameters alone are its trainer's. */
 export const updateReportedColumns = async (
@@ -144,7 +169,10 @@ export const updateReportedColumns = async (
     headline: number | null;
   },
 ): Promise<void> => {
-  await db.$executeRaw`UPDATE external_runs SET parameters = ${toJson(columns.config.parameters)}::jsonb WHERE run_id = ${runId}::uuid`;
+  await db.externalRun.updateMany({
+    where: { runId },
+    data: { parameters: toJsonValue(columns.config.parameters) },
+  });
   await db.$executeRaw`
   UPDATE runs SET name = coalesce(${columns.name}, name), config = CASE kind WHEN 'external' THEN ${toJson(columns.config)}::jsonb ELSE config END, notes = coalesce(${columns.notes}, notes), headline = coalesce(${columns.headline}::float8, headline),
     tags = ARRAY(SELECT DISTINCT t FROM unnest(tags || ${columns.addTags}::text[]) AS t WHERE t <> ALL(${columns.removeTags}::text[]) OR t = ANY(${columns.addTags}::text[]) ORDER BY t)
@@ -152,27 +180,36 @@ export const updateReportedColumns = async (
 };
 
 /** The attempt of a run that goes on after it had ended or was silent. */
-export const reopenAttempt = (db: Queries, runId: string): Promise<number> =>
-  db.$executeRaw`UPDATE attempts SET ended_at = NULL, outcome = NULL, reason = NULL WHERE run_id = ${runId}::uuid AND number = 1`;
+export async function reopenAttempt(db: Queries, runId: string): Promise<void> {
+  await db.attempt.updateMany({
+    where: { runId, number: 1 },
+    data: { endedAt: null, outcome: null, reason: null },
+  });
+}
 
-const seriesEndSchema = z.object({
-  name: z.string(),
-  greatestAt: z.number(),
-  step: z.int(),
-  at: z.number(),
-  value: z.number(),
-});
 /** The newest point of a series by step, then by time, and the greatest time of all. */
-export type SeriesEnd = z.infer<typeof seriesEndSchema>;
+export interface SeriesEnd {
+  name: string;
+  greatestAt: number;
+  step: number;
+  at: number;
+  value: number;
+}
 
-export const selectSeriesEnds = (
+export async function selectSeriesEnds(
   db: Queries,
   runId: string,
   names: readonly string[],
-): Promise<SeriesEnd[]> =>
-  queryRows(db, seriesEndSchema)`
-    SELECT name, greatest_at AS "greatestAt", last_step AS step, last_at AS at, last_value AS value FROM external_series
-    WHERE run_id = ${runId}::uuid AND name = ANY(${names}::text[])`;
+): Promise<SeriesEnd[]> {
+  const rows = await db.externalSeries.findMany({ where: { runId, name: { in: [...names] } } });
+  return rows.map(({ name, greatestAt, lastStep, lastAt, lastValue }) => ({
+    name,
+    greatestAt,
+    step: lastStep,
+    at: lastAt,
+    value: lastValue,
+  }));
+}
 
 export const upsertSeriesEnds = (
   db: Queries,
@@ -229,8 +266,10 @@ export async function selectEpisodeKeys(
   runId: string,
   keys: readonly string[],
 ): Promise<Set<string>> {
-  const rows = await queryRows(db, z.object({ key: z.string() }))`
-    SELECT key FROM episodes WHERE run_id = ${runId}::uuid AND key = ANY(${keys}::text[])`;
+  const rows = await db.episode.findMany({
+    where: { runId, key: { in: [...keys] } },
+    select: { key: true },
+  });
   return new Set(rows.map(({ key }) => key));
 }
 
@@ -240,10 +279,17 @@ export async function selectSampleCounts(
   runId: string,
   steps: readonly number[],
 ): Promise<Map<string, number>> {
-  const rows = await queryRows(db, z.object({ key: z.string(), samples: z.int() }))`
-    SELECT phase || ' ' || step || ' ' || question_id AS key, count(*)::int AS samples FROM episodes
-    WHERE run_id = ${runId}::uuid AND step = ANY(${steps}::int[]) GROUP BY phase, step, question_id`;
-  return new Map(rows.map(({ key, samples }) => [key, samples]));
+  const groups = await db.episode.groupBy({
+    by: ["phase", "step", "questionId"],
+    where: { runId, step: { in: [...steps] } },
+    _count: true,
+  });
+  return new Map(
+    groups.map(({ phase, step, questionId, _count: samples }) => [
+      `${phase} ${step} ${questionId}`,
+      samples,
+    ]),
+  );
 }
 
 /** Pins a run to the newest version of a question set, unless it is pinned to one already. */
@@ -254,8 +300,5 @@ export const pinQuestionSet = (db: Queries, runId: string, name: string): Promis
     ORDER BY s.created_at DESC LIMIT 1 ON CONFLICT (run_id, name) DO NOTHING`;
 
 /** Episodes that were made of a run's rollouts. */
-export async function countEpisodes(db: Queries, runId: string): Promise<number> {
-  const row = await queryRow(db, z.object({ episodes: z.int() }))`
-    SELECT count(*)::int AS episodes FROM episodes WHERE run_id = ${runId}::uuid`;
-  return row?.episodes ?? 0;
-}
+export const countEpisodes = (db: Queries, runId: string): Promise<number> =>
+  db.episode.count({ where: { runId } });

@@ -2,15 +2,16 @@ import { z } from "zod";
 import { OTHER_CORPUS } from "@/contracts/formats/mlflow/requests";
 import { traceFormatSchema, type TraceMapping } from "@/contracts/formats/traces/mapping";
 import type { TraceSpan } from "@/contracts/formats/traces/span";
-import { rolloutIssueSchema, type ExternalBaseline } from "@/contracts/api/external-runs";
+import type { ExternalBaseline, rolloutIssueSchema } from "@/contracts/api/external-runs";
 import type { AlarmState } from "@/core/alarms/alarm-state";
 import { cutExample, type Unread } from "@/core/traces/rollout";
 import { DEFAULT_PROJECT, type Queries } from "@/server/platform/db/database";
-import { toJson } from "@/server/platform/db/json";
+import { Prisma } from "@/server/platform/db/generated/client";
+import { toJson, toJsonValue } from "@/server/platform/db/json";
 import { jsonColumn, queryRow, queryRows } from "@/server/platform/db/query";
 import { RIGHT_TERM } from "./rollout-records";
 
-/** The SQL of rollouts and traces: their mappings, spans, what of them is unread, and what is made of a step's. */
+/** The statements of rollouts and traces: their mappings, spans, what of them is unread, and what is made of a step's. */
 
 const storedMappingSchema = z.object({
   format: traceFormatSchema,
@@ -28,12 +29,22 @@ export const selectMappings = (db: Queries): Promise<StoredMapping[]> =>
     WHERE project_id = ${DEFAULT_PROJECT}::uuid ORDER BY format, version DESC`;
 
 /** Stores a mapping as the next version of its format. @returns how many were stored: 0 where `version` is not the next */
-export const insertMapping = (
+export async function insertMapping(
   db: Queries,
   { mapping, version, createdBy }: Pick<StoredMapping, "mapping" | "version" | "createdBy">,
-): Promise<number> => db.$executeRaw`
-  INSERT INTO trace_mappings (project_id, format, version, mapping, created_by)
-  VALUES (${DEFAULT_PROJECT}::uuid, ${mapping.format}, ${version}, ${toJson(mapping)}::jsonb, ${createdBy}) ON CONFLICT DO NOTHING`;
+): Promise<number> {
+  const { count } = await db.traceMapping.createMany({
+    data: {
+      projectId: DEFAULT_PROJECT,
+      format: mapping.format,
+      version,
+      mapping: toJsonValue(mapping),
+      createdBy,
+    },
+    skipDuplicates: true,
+  });
+  return count;
+}
 
 /** Reasons that are kept apart for one run; what comes beyond is counted together. */
 const MOST_REASONS = 200;
@@ -47,8 +58,10 @@ export async function upsertIssues(
   unread: readonly Unread[],
 ): Promise<void> {
   if (unread.length === 0) return;
-  const known = await queryRows(db, z.object({ reason: z.string() }))`
-    SELECT reason FROM rollout_issues WHERE run_id = ${runId}::uuid AND format = ${format}`;
+  const known = await db.rolloutIssue.findMany({
+    where: { runId, format },
+    select: { reason: true },
+  });
   const reasons = new Set(known.map(({ reason }) => reason));
   const issues = new Map<string, { reason: string; count: number; example: string }>();
   for (const { reason: whole, example } of unread) {
@@ -71,8 +84,11 @@ type RolloutIssue = z.infer<typeof rolloutIssueSchema>;
 
 /** What of a run's rollouts is unread, the most frequent first. */
 export const selectIssues = (db: Queries, runId: string): Promise<RolloutIssue[]> =>
-  queryRows(db, rolloutIssueSchema)`
-    SELECT format, reason, count, example, last_at AS "lastAt" FROM rollout_issues WHERE run_id = ${runId}::uuid ORDER BY count DESC, reason`;
+  db.rolloutIssue.findMany({
+    where: { runId },
+    orderBy: [{ count: "desc" }, { reason: "asc" }],
+    omit: { runId: true },
+  });
 
 /** Stores spans that were not stored before. @returns their ids */
 export async function insertSpans(
@@ -102,12 +118,16 @@ export const selectWholeTraces = (db: Queries, runId: string, traceIds: readonly
     ORDER BY min(s.received_at), s.trace_id`;
 
 /** Drops the content of traces that were read, and keeps that they came. */
-export const emptyTraces = (
+export async function emptyTraces(
   db: Queries,
   runId: string,
   traceIds: readonly string[],
-): Promise<number> =>
-  db.$executeRaw`UPDATE trace_spans SET span = NULL WHERE run_id = ${runId}::uuid AND trace_id = ANY(${[...traceIds]}::text[])`;
+): Promise<void> {
+  await db.traceSpan.updateMany({
+    where: { runId, traceId: { in: [...traceIds] } },
+    data: { span: Prisma.DbNull },
+  });
+}
 
 /** Those of these traces that were read before. */
 export async function selectReadTraces(
@@ -115,9 +135,11 @@ export async function selectReadTraces(
   runId: string,
   traceIds: readonly string[],
 ): Promise<Set<string>> {
-  const rows = await queryRows(db, z.object({ id: z.string() }))`
-    SELECT DISTINCT trace_id AS id FROM trace_spans WHERE run_id = ${runId}::uuid AND trace_id = ANY(${[...traceIds]}::text[]) AND span IS NULL`;
-  return new Set(rows.map(({ id }) => id));
+  const groups = await db.traceSpan.groupBy({
+    by: ["traceId"],
+    where: { runId, traceId: { in: [...traceIds] }, span: { equals: Prisma.DbNull } },
+  });
+  return new Set(groups.map(({ traceId }) => traceId));
 }
 
 const waitingSchema = z.object({ traces: z.int() });
@@ -151,12 +173,16 @@ export const selectObservation = (db: Queries, runId: string): Promise<Observati
       ARRAY(SELECT name FROM external_series WHERE run_id = ${runId}::uuid) AS reported
     FROM external_runs WHERE run_id = ${runId}::uuid`;
 
-export const updateObservation = (
+export async function updateObservation(
   db: Queries,
   runId: string,
   { alarms, summedStep }: Pick<Observation, "alarms" | "summedStep">,
-): Promise<number> => db.$executeRaw`
-  UPDATE external_runs SET alarms = ${alarms === null ? null : toJson(alarms)}::jsonb, summed_step = ${summedStep} WHERE run_id = ${runId}::uuid`;
+): Promise<void> {
+  await db.externalRun.updateMany({
+    where: { runId },
+    data: { alarms: alarms === null ? Prisma.DbNull : toJsonValue(alarms), summedStep },
+  });
+}
 
 /**
  * Chooses the run of naive RAG that a run's episodes are compared with, where none is chosen: the newest prediction by it on
@@ -205,9 +231,12 @@ export async function selectObservedSteps(
   runId: string,
   after: number,
 ): Promise<number[]> {
-  const rows = await queryRows(db, z.object({ step: z.int() }))`
-    SELECT DISTINCT step FROM episode_facts WHERE run_id = ${runId}::uuid AND step > ${after} ORDER BY step`;
-  return rows.map(({ step }) => step);
+  const groups = await db.episodeFacts.groupBy({
+    by: ["step"],
+    where: { runId, step: { gt: after } },
+    orderBy: { step: "asc" },
+  });
+  return groups.map(({ step }) => step!);
 }
 
 /** The last step of which a run has evaluations, up to one; null: none. */
@@ -216,9 +245,11 @@ export async function selectNewestEvaluation(
   runId: string,
   upTo: number,
 ): Promise<number | null> {
-  const row = await queryRow(db, z.object({ step: z.int().nullable() }))`
-    SELECT max(step) AS step FROM episode_facts WHERE run_id = ${runId}::uuid AND phase = 'held-out' AND step <= ${upTo}`;
-  return row?.step ?? null;
+  const { _max: last } = await db.episodeFacts.aggregate({
+    where: { runId, phase: "held-out", step: { lte: upTo } },
+    _max: { step: true },
+  });
+  return last.step;
 }
 
 /** Episodes of a step as its metrics need them. */

@@ -6,7 +6,7 @@ import { DEFAULT_PROJECT, type Queries } from "@/server/platform/db/database";
 import { toJson } from "@/server/platform/db/json";
 import { jsonColumn, queryRow, queryRows } from "@/server/platform/db/query";
 
-/** The SQL of workers and their tokens. */
+/** The statements of workers and their tokens. */
 
 type WorkerRow = z.infer<typeof workerRowSchema>;
 
@@ -22,9 +22,11 @@ export async function selectMayAttach(
   const token = await queryRow(db, z.object({ single: z.boolean() }))`
     SELECT single_worker AS single FROM worker_tokens WHERE id = ${tokenId}::uuid FOR NO KEY UPDATE`;
   if (!token?.single) return true;
-  const others = await queryRows(db, z.object({ id: z.string() }))`
-    SELECT id FROM workers WHERE token_id = ${tokenId}::uuid AND id <> ${workerId}::uuid LIMIT 1`;
-  return others.length === 0;
+  const other = await db.worker.findFirst({
+    where: { tokenId, id: { not: workerId } },
+    select: { id: true },
+  });
+  return other === null;
 }
 
 /** Stores a worker that attaches. @returns false where its id came with another token first */
@@ -45,8 +47,13 @@ export async function upsertWorker(
 }
 
 /** Notes which worker has attached with a token that a pool's job was given; every other token changes nothing. */
-export const bindPoolWorker = (db: Queries, tokenId: string, workerId: string): Promise<number> =>
-  db.$executeRaw`UPDATE pool_workers SET worker_id = ${workerId}::uuid WHERE token_id = ${tokenId}::uuid AND worker_id IS NULL`;
+export async function bindPoolWorker(
+  db: Queries,
+  tokenId: string,
+  workerId: string,
+): Promise<void> {
+  await db.poolWorker.updateMany({ where: { tokenId, workerId: null }, data: { workerId } });
+}
 
 /** Stores what a heartbeat says of a worker, its machine and its services. */
 export async function storeHeartbeat(
@@ -66,8 +73,7 @@ export async function storeHeartbeat(
     state: service.state,
     report: service,
   }));
-  await db.$executeRaw`
-    DELETE FROM services WHERE worker_id = ${workerId}::uuid AND NOT (key = ANY(${services.map((s) => s.key)}::text[]))`;
+  await db.service.deleteMany({ where: { workerId, key: { notIn: rows.map(({ key }) => key) } } });
   await db.$executeRaw`
     INSERT INTO services AS s (worker_id, key, kind, state, report, updated_at)
     SELECT ${workerId}::uuid, n.key, n.kind, n.state, n.report, clock_timestamp() FROM jsonb_to_recordset(${toJson(rows)}::jsonb) AS n(key text, kind text, state text, report jsonb)

@@ -1,3 +1,5 @@
+import type { Prisma } from "./generated/client";
+
 const LONE_SURROGATE = /[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g;
 
 /** Text that PostgreSQL can store: NUL and half characters, which a model may emit, become U+FFFD. */
@@ -41,3 +43,7 @@ export function toJson(value: unknown): string {
     unstorable === undefined ? escape : "\uFFFD",
   );
 }
+
+/** The same as a value, as a jsonb column of a model is given it. */
+export const toJsonValue = (value: object): Prisma.InputJsonValue =>
+  JSON.parse(toJson(value)) as Prisma.InputJsonValue;

@@ -28,6 +28,16 @@ describe("queryRows", () => {
   });
 });
 
+describe("a JSON column", () => {
+  it("may hold anything, but must be there", async () => {
+    const rows = [{ id: "a", config: null }];
+    expect(await queryRows(returning(rows), rowSchema)`SELECT 1`).toEqual(rows);
+    await expect(queryRows(returning([{ id: "a" }]), rowSchema)`SELECT 1`).rejects.toThrow(
+      /0\.config/,
+    );
+  });
+});
+
 describe("queryRow", () => {
   it("gives the first row, or null", async () => {
     expect(await queryRow(returning([{ id: "a", config: {} }]), rowSchema)`SELECT 1`).toEqual({

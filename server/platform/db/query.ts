@@ -7,8 +7,11 @@ import { Prisma } from "./generated/client";
 export const { sql, join, empty } = Prisma;
 export type Sql = Prisma.Sql;
 
-/** A jsonb column. Its content was checked before it was written and is only typed here. */
-export const jsonColumn = <T>(): z.ZodType<T> => z.custom<T>(() => true);
+/**
+ * A jsonb column. Its content was checked before it was written and is only typed here: what an older version wrote may be of
+ * another form, which its reader knows. That the statement has the column is checked.
+ */
+export const jsonColumn = <T>(): z.ZodType<T> => z.custom<T>((value) => value !== undefined);
 
 interface QueryOptions {
   /**
