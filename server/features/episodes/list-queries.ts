@@ -10,7 +10,7 @@ import type { Queries } from "@/server/platform/db/database";
 import { empty, queryRow, queryRows, sql, type Sql } from "@/server/platform/db/query";
 import { MEASURES, type MatchedEpisodes } from "./selection-queries";
 
-/** The statements of lists of episodes: a page in an order, counts, and what lies beside an episode. */
+/** The SQL of lists of episodes: a page in an order, counts, and what lies beside an episode. */
 
 /** What each order sorts by, and its type. */
 const SORTS: Record<EpisodeSort, { key: Sql; type: Sql }> = {
@@ -142,7 +142,7 @@ export const countBefore = (db: Queries, matched: MatchedEpisodes, order: Order,
 
 /** How many episodes a run has reported, replaced ones included. */
 export const countReported = (db: Queries, runId: string): Promise<number> =>
-  db.episodeFacts.count({ where: { runId } });
+  count(db, sql`FROM episode_facts WHERE run_id = ${runId}::uuid`);
 
 /** FROM and WHERE of every match, or of one match in `sample` (a power of two), drawn by its number from the index alone. */
 const countMatched = ({ runId, lineage, where, slow }: MatchedEpisodes, sample: number): Sql => {

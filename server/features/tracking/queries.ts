@@ -3,7 +3,7 @@ import { runStateSchema } from "@/contracts/records/run-state";
 import type { ExternalConfig } from "@/contracts/run-config/external-config";
 import { DEFAULT_PROJECT, type Queries } from "@/server/platform/db/database";
 import { toJson, toJsonValue } from "@/server/platform/db/json";
-import { jsonColumn, queryRows } from "@/server/platform/db/query";
+import { jsonColumn, queryRow, queryRows } from "@/server/platform/db/query";
 
 /** The statements of experiments and of runs that other trainers report. */
 
@@ -300,5 +300,8 @@ export const pinQuestionSet = (db: Queries, runId: string, name: string): Promis
     ORDER BY s.created_at DESC LIMIT 1 ON CONFLICT (run_id, name) DO NOTHING`;
 
 /** Episodes that were made of a run's rollouts. */
-export const countEpisodes = (db: Queries, runId: string): Promise<number> =>
-  db.episode.count({ where: { runId } });
+export async function countEpisodes(db: Queries, runId: string): Promise<number> {
+  const row = await queryRow(db, z.object({ episodes: z.int() }))`
+    SELECT count(*)::int AS episodes FROM episodes WHERE run_id = ${runId}::uuid`;
+  return row?.episodes ?? 0;
+}

@@ -245,11 +245,9 @@ export async function selectNewestEvaluation(
   runId: string,
   upTo: number,
 ): Promise<number | null> {
-  const { _max: last } = await db.episodeFacts.aggregate({
-    where: { runId, phase: "held-out", step: { lte: upTo } },
-    _max: { step: true },
-  });
-  return last.step;
+  const row = await queryRow(db, z.object({ step: z.int().nullable() }))`
+    SELECT max(step) AS step FROM episode_facts WHERE run_id = ${runId}::uuid AND phase = 'held-out' AND step <= ${upTo}`;
+  return row?.step ?? null;
 }
 
 /** Episodes of a step as its metrics need them. */
