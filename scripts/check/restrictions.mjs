@@ -7,7 +7,7 @@ const NAME_MESSAGE = "A function begins with a verb: `readState`, not `stateOf`.
 const SCHEMAS = Array.from({ length: 10 }, (_, i) => `init${".callee.object".repeat(i + 1)}`)
   .flatMap((start) => [`${start}.name`, `${start}.object.name`])
   .map((name) => ({
-    selector: `VariableDeclarator[id.type="Identifier"][id.name!=/[sS]chema$/][init.callee.property.name!=/^(parse|safeParse|toJSONSchema|reduce)/][${name}="z"]`,
+    selector: `VariableDeclarator[id.type="Identifier"][id.name!=/[sS]chema$/][init.callee.property.name!=/^(parse|safeParse|toJSONSchema|registry|reduce)/][${name}="z"]`,
     message: "A schema's name ends in Schema: `questionSchema`, not `question`.",
   }));
 
