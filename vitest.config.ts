@@ -49,7 +49,7 @@ const EXPECT = { poll: { timeout: 45_000 } };
  * cores, so their files run one after the other. Files of `unit-pure` and `unit-components` share processes, so that what
  * they import is loaded once and not for each of them.
  */
-function project(
+function defineTestProject(
   name: (typeof PROJECTS)[number],
   include: string[],
   test: TestProjectInlineConfiguration["test"],
@@ -69,35 +69,35 @@ export default defineConfig({
   resolve,
   test: {
     projects: [
-      project(
+      defineTestProject(
         "unit",
         ["{bench,cli,e2e,gpu-workers,lib,scripts,server}/**/*.test.ts", ...REPLACING],
         { ...UNIT, exclude: UNIT_EXCLUDE },
       ),
-      project("unit-pure", PURE, {
+      defineTestProject("unit-pure", PURE, {
         ...UNIT,
         exclude: [...UNIT_EXCLUDE, ...COMPONENTS, ...REPLACING],
         isolate: false,
       }),
-      project("unit-components", COMPONENTS, {
+      defineTestProject("unit-components", COMPONENTS, {
         ...UNIT,
         exclude: [...UNIT_EXCLUDE, ...REPLACING],
         isolate: false,
         environment: "jsdom",
         setupFiles: ["app/_testing/clear-page.ts"],
       }),
-      project("db", DB, { ...onServices, maxWorkers: 2 }),
-      project("retrieval", RETRIEVAL, {
+      defineTestProject("db", DB, { ...onServices, maxWorkers: 2 }),
+      defineTestProject("retrieval", RETRIEVAL, {
         testTimeout: onServices.testTimeout,
         hookTimeout: onServices.hookTimeout,
         fileParallelism: false,
       }),
-      project("engine", ["**/*.integration.test.ts"], {
+      defineTestProject("engine", ["**/*.integration.test.ts"], {
         ...onServices,
         exclude: [...exclude, ...DB, ...RETRIEVAL],
         fileParallelism: false,
       }),
-      project("long", ["**/*.long.test.ts"], {
+      defineTestProject("long", ["**/*.long.test.ts"], {
         globalSetup: onServices.globalSetup,
         testTimeout: 30 * MINUTE_MS,
         hookTimeout: 5 * MINUTE_MS,

@@ -186,7 +186,7 @@ describe("names", () => {
     `const secretSchema = z.string().max(9); const schema = z.iso.datetime();`,
     `const place = z.object({ id: z.uuid() }).safeParse(value);`,
     `const isOwner = z.uuid().safeParse(id).success;`,
-    `const json = z.toJSONSchema(schema);`,
+    `const json = z.toJSONSchema(schema); const registry = z.registry<{ id: string }>();`,
     `const createHexSchema = (length: number) => z.string().length(length);`,
     `const most = z.reduce((a, b) => Math.max(a, b), -Infinity);`,
   ])("of what is no schema are not: %s", (code) => expect(lint(code)).toEqual([]));

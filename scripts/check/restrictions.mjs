@@ -10,7 +10,7 @@ const SCHEMA_SELECTORS = Array.from(
 )
   .flatMap((start) => [`${start}.name`, `${start}.object.name`])
   .map((name) => ({
-    selector: `VariableDeclarator[id.type="Identifier"][id.name!=/[sS]chema$/][init.callee.property.name!=/^(parse|safeParse|toJSONSchema|reduce)/][${name}="z"]`,
+    selector: `VariableDeclarator[id.type="Identifier"][id.name!=/[sS]chema$/][init.callee.property.name!=/^(parse|safeParse|toJSONSchema|registry|reduce)/][${name}="z"]`,
     message: "A schema's name ends in Schema: `questionSchema`, not `question`.",
   }));
 

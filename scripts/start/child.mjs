@@ -171,10 +171,8 @@ export function keepRunning(spec, { id, say, onGiveUp, policy = DEFAULT_POLICY }
     hasLasted ||= lifetimeMs >= policy.quickDeathMs;
     deaths = lifetimeMs < policy.quickDeathMs ? deaths + 1 : 1;
     if (deaths === policy.quickDeaths) {
-      const output = takeLastLines(
-        readFileSync(spec.log).subarray(logStart).toString(),
-        REASON_LINES,
-      );
+      const written = readFileSync(spec.log).subarray(logStart).toString();
+      const output = takeLastLines(written, REASON_LINES);
       const reason = `The ${spec.name} ${how}, ${deaths} times in a row. Last lines of ${spec.log}:\n${output.replace(/^/gm, "    ")}`;
       if (onGiveUp && !hasLasted) return onGiveUp(reason);
       say(reason);
