@@ -132,6 +132,29 @@ test("runs are found, kept in order and shown as people want them", async ({ pag
     await page.getByRole("button", { name: "Views" }).click();
     await expect(page.getByRole("menuitem", { name: "For the paper" })).toHaveCount(0);
     await page.keyboard.press("Escape");
+    await page.getByRole("button", { name: "Clear", exact: true }).click();
+  });
+});
+
+test.describe("a low window", () => {
+  test.use({ viewport: { width: 1440, height: 500 } });
+
+  test("shows what gets the focus above the actions on the selected runs", async ({ page }) => {
+    await page.goto("/runs");
+    await waitLive(page);
+    const rows = page.locator("tr[data-run]");
+    await rows.first().getByRole("checkbox").check();
+    const bar = page.getByRole("region", { name: "Actions on the selected runs" });
+    await expect(bar).toBeVisible();
+    const count = await rows.count();
+    expect(count).toBeGreaterThan(5);
+    for (let i = 1; i < count; i++) {
+      const choice = rows.nth(i).getByRole("checkbox");
+      await choice.focus();
+      const [box, covered] = [await choice.boundingBox(), await bar.boundingBox()];
+      expect(box!.y + box!.height, `row ${i}`).toBeLessThanOrEqual(covered!.y);
+    }
+    await bar.getByRole("button", { name: "Clear", exact: true }).click();
   });
 });
 
