@@ -6,7 +6,7 @@ import { resolveInRoot } from "@/lib/paths.mjs";
 import type { Client } from "@/cli/lib/client";
 import { DEFAULT_TEMPLATES } from "@/core/pools/template";
 import { startFreshProduct } from "../support/fresh-product";
-import { RECORDED, waitLive } from "../support/product";
+import { expect, RECORDED, waitLive } from "../support/product";
 import { addRuns, buildAddress, findRecorded, PAGES, type PageName, type Shown } from "./pages";
 import { waitQuiet, watchRequests } from "./picture";
 
@@ -265,6 +265,8 @@ async function playLaunch(film: Film, open: OpenContext): Promise<void> {
     film.turnTo(page);
     await page.goto("/runs/new");
     await waitLive(page);
+    // The installation's own worker attaches within seconds; nobody who reads the page is so fast.
+    await expect(page.getByRole("button", { name: "Launch", exact: true })).toBeEnabled();
     await film.show(2_500);
     for (const [path, value] of Object.entries(SMALL_TRAINING))
       await page.locator(`[id="setting-${path}"]`).fill(value);

@@ -11,8 +11,11 @@ import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
 import { TERMINAL_STATES } from "@/core/run/transitions";
 import { RunPicker } from "./run-picker";
 
-/** Evaluate runs of the same questions and corpus, side by side. The address holds which. */
-export function RetrievalView() {
+/**
+ * Evaluate runs of the same questions and corpus, side by side. The address holds which.
+ * @param metric name of the metric whose values stand in the list
+ */
+export function RetrievalView({ metric }: { metric: string }) {
   const t = useText();
   const trpc = useTRPC();
   const [params, setParams] = useQueryParams();
@@ -64,6 +67,7 @@ export function RetrievalView() {
         ) : (
           <RunPicker
             rows={list.data}
+            metric={metric}
             chosen={chosen}
             onChange={(ids) => setParams({ runs: ids.join(",") || null, show: null })}
           />

@@ -23,6 +23,7 @@ it("lets go of a chosen run that is no longer in the list once the choice change
   renderPage(
     <RunPicker
       rows={[buildRow("a"), buildRow("b")]}
+      metric="recall@10"
       chosen={["deleted", "a"]}
       onChange={onChange}
     />,

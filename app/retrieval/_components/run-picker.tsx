@@ -9,15 +9,14 @@ import { useNow } from "@/app/_lib/hooks/use-now";
 import { Button } from "@/app/_ui/button";
 import { RunStateBadge } from "@/app/_ui/run-state";
 import { getRunColour } from "@/app/_retrieval/metric-label";
-import { getHeadlineMetric, getMetricLabel } from "@/core/metrics/metrics";
 
-/** Metric of the list. */
-const HEADLINE = getMetricLabel(getHeadlineMetric("evaluate"));
 const MAX_RUNS = 6;
 const SHOWN_RUNS = 6;
 
 interface RunPickerProps {
   rows: EvaluationRow[];
+  /** Name of the metric whose values stand in the list. */
+  metric: string;
   chosen: readonly string[];
   onChange: (ids: string[]) => void;
 }
@@ -26,7 +25,7 @@ interface RunPickerProps {
  * Evaluate runs by question set and corpus. After the first choice, only runs of the same questions and corpus can be
  * chosen.
  */
-export function RunPicker({ rows, chosen, onChange }: RunPickerProps) {
+export function RunPicker({ rows, metric, chosen, onChange }: RunPickerProps) {
   const groups = groupRuns(rows);
   // A run that the address names and that is deleted cannot be taken out here: the next choice is made without it.
   const change = (ids: string[]) => onChange(ids.filter((id) => rows.some((row) => row.id === id)));
@@ -39,6 +38,7 @@ export function RunPicker({ rows, chosen, onChange }: RunPickerProps) {
           key={name}
           name={name}
           rows={members}
+          metric={metric}
           chosen={chosen}
           disabled={active !== null && active !== name}
           onChange={change}
@@ -51,12 +51,13 @@ export function RunPicker({ rows, chosen, onChange }: RunPickerProps) {
 interface GroupProps {
   name: string;
   rows: EvaluationRow[];
+  metric: string;
   chosen: readonly string[];
   disabled: boolean;
   onChange: (ids: string[]) => void;
 }
 
-function Group({ name, rows, chosen, disabled, onChange }: GroupProps) {
+function Group({ name, rows, metric, chosen, disabled, onChange }: GroupProps) {
   const t = useText();
   const now = useNow();
   const [all, setAll] = useState(false);
@@ -104,7 +105,7 @@ function Group({ name, rows, chosen, disabled, onChange }: GroupProps) {
                     })}
                   </span>
                 </span>
-                <span className="shrink-0 text-right font-mono" title={HEADLINE}>
+                <span className="shrink-0 text-right font-mono" title={metric}>
                   {formatShare(row.headline)}
                 </span>
                 <RunStateBadge state={row.state} className="max-sm:hidden" />
