@@ -11,8 +11,8 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { CHECKS } from "./check/steps.mjs";
-import { PYTHON, ROOT, SETUP_DIR, resolveInRoot } from "../lib/paths.mjs";
+import { CHECKS, findNodeProgram } from "./check/steps.mjs";
+import { PYTHON, ROOT, SETUP_DIR } from "../lib/paths.mjs";
 import { killGroup } from "../lib/process-group.mjs";
 import { readSeconds, runInLanes } from "./lib/schedule.mjs";
 import {
@@ -56,9 +56,6 @@ const LINES_OF_A_FAILURE = 60;
  * @property {(text: string) => import("./lib/stages.mjs").Outcome} [read]
  * @property {boolean} [canRepeat] files given at the end of the command are run alone
  */
-
-/** @param {string[]} path */
-const findNodeProgram = (...path) => [process.execPath, resolveInRoot("node_modules", ...path)];
 
 /**
  * @param {import("./lib/schedule.mjs").Job & { minutes: number, project?: string }} job minutes: it is ended after so

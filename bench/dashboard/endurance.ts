@@ -1,5 +1,7 @@
 import { loadavg } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
+import { computeMean } from "@/core/statistics/summary";
+import { groupBy } from "@/lib/group-by";
 import { migrate } from "@/server/platform/db/migrate";
 import { startPostgres } from "@/server/testing/postgres";
 import { buildBar, type Bar } from "../lib";
@@ -18,7 +20,7 @@ const GROWTH_MB_A_MINUTE = 2;
 
 /**
  * Memory of the server while metrics are reported for ten minutes without an end. Between two collections of garbage it
- * rises by hundreds of MB and falls again; what stays is the least of each minute.
+ * rises by hundreds of MB and falls again: of each minute the least counts, which still moves by tens of MB.
  */
 export async function measureEndurance(): Promise<{
   bars: Bar[];
@@ -87,18 +89,13 @@ interface Sample {
 
 /** The sample of each minute in which the process held the least. */
 function takeLeastOfEachMinute(samples: readonly Sample[]): Sample[] {
-  const least = new Map<number, Sample>();
-  for (const sample of samples) {
-    const minute = Math.floor(sample.minutes);
-    if (sample.mb < (least.get(minute)?.mb ?? Infinity)) least.set(minute, sample);
-  }
-  return [...least.values()];
+  const byMinute = groupBy(samples, ({ minutes }) => Math.floor(minutes));
+  return [...byMinute.values()].map((all) => all.reduce((a, b) => (b.mb < a.mb ? b : a)));
 }
 
 /** Slope of the line that fits samples best, in MB a minute. */
 function fitSlope(samples: readonly Sample[]): number {
-  const mean = (values: number[]): number =>
-    values.reduce((sum, value) => sum + value, 0) / values.length;
+  const mean = (values: number[]): number => computeMean(values) ?? NaN;
   const [x, y] = [mean(samples.map((s) => s.minutes)), mean(samples.map((s) => s.mb))];
   const covariance = mean(samples.map((s) => (s.minutes - x) * (s.mb - y)));
   return covariance / mean(samples.map((s) => (s.minutes - x) ** 2));

@@ -8,6 +8,7 @@ import { needsJudge } from "@/contracts/run-config/scoring";
 import type { PreflightItem } from "@/contracts/worker-protocol/reports";
 import { getMethodComponents } from "./methods";
 import { listPredictionLimits, listTinkerLimits } from "./tinker-limits";
+import { getRunCorpus, getRunScorer } from "./run-summary";
 import { asksGenerator, dropUnusedSettings, trainsSearch } from "./trained-method";
 
 /**
@@ -106,12 +107,8 @@ export function requirementsForTurnGains(
   question: { goldIds: readonly string[] },
 ): RunRequirements {
   const { generator, judge, retriever } = config;
-  const [scorer, corpus] =
-    config.kind === "train"
-      ? [config.reward.scorer, config.data.corpus]
-      : [config.scorer, config.corpus];
   const generatorHost = getHost(generator.endpoint);
-  const judgeHost = needsJudge(scorer) ? getHost(judge.endpoint) : null;
+  const judgeHost = needsJudge(getRunScorer(config)) ? getHost(judge.endpoint) : null;
   const looksUpGold = question.goldIds.length > 0 && looksUpDocuments(retriever);
   return {
     ...buildLightRequirements(null),
@@ -119,7 +116,7 @@ export function requirementsForTurnGains(
       judgeHost === "engine" && judge.model,
       generatorHost === "engine" && generator.model,
     ]),
-    corpora: looksUpGold ? listLocalCorpora({ corpus, retriever }) : [],
+    corpora: looksUpGold ? listLocalCorpora({ corpus: getRunCorpus(config), retriever }) : [],
     retriever: looksUpGold,
     engine: [generatorHost, judgeHost].includes("engine"),
     generator: generatorHost,

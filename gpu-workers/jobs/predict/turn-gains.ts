@@ -6,6 +6,7 @@ import type { turnGainsResultSchema, TaskRequest } from "@/contracts/worker-prot
 import type { Question } from "@/contracts/worker-protocol/questions";
 import type { z } from "zod";
 import { requirementsForTurnGains } from "@/core/run/requirements";
+import { getRunCorpus, getRunScorer } from "@/core/run/run-summary";
 import type { TaskContext } from "@/gpu-workers/jobs/context/task-context";
 import type { ServiceHandle } from "@/gpu-workers/jobs/context/run-context";
 import { AnswerScorer } from "@/gpu-workers/llm/scoring/answer-scorer";
@@ -30,7 +31,6 @@ export async function computeTurnGains(
   const handles: ServiceHandle<unknown>[] = [];
   try {
     let engine = null;
-    const scorer = config.kind === "train" ? config.reward.scorer : config.scorer;
     const requirements = requirementsForTurnGains(config, question);
     if (requirements.engine) {
       const handle = await services.acquireEngine(signal, (detail) =>
@@ -48,7 +48,7 @@ export async function computeTurnGains(
       (documents) => ({ ...buildQuestionText(question), documents }),
     );
     const answers = await generator.answer(requests, signal);
-    const scores = await new AnswerScorer(scorer, () =>
+    const scores = await new AnswerScorer(getRunScorer(config), () =>
       openRunJudge(config, engine, context, signal),
     ).score(
       answers.map((answer) => ({ question, answer })),
@@ -71,9 +71,8 @@ async function readGoldDocuments(
   context: TaskContext,
   handles: ServiceHandle<unknown>[],
 ): Promise<DocumentText[]> {
-  const corpus = config.kind === "train" ? config.data.corpus : config.corpus;
   const handle = await context.services.acquireRetriever(
-    corpus,
+    getRunCorpus(config),
     config.retriever,
     context.signal,
     (detail) => context.reportProgress(detail, 0.2),

@@ -1,5 +1,6 @@
 import type { PredictConfig } from "@/contracts/run-config/predict-config";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
+import { getRunScorer } from "@/core/run/run-summary";
 import type { EngineClient } from "@/gpu-workers/llm/engine/client";
 import type { EndpointKeySource } from "@/gpu-workers/llm/endpoint/connection";
 import type { EndpointOptions } from "@/gpu-workers/llm/endpoint/endpoint-client";
@@ -12,7 +13,7 @@ export type JudgedRunConfig = TrainConfig | PredictConfig;
 
 /** The kind of judge that a run's scorer asks: of a training run the one that scores rewards. */
 export function chooseJudgeKind(config: JudgedRunConfig): JudgeKind {
-  const scorer = config.kind === "train" ? config.reward.scorer : config.scorer;
+  const scorer = getRunScorer(config);
   if (scorer !== "generation-accuracy/upstream") return "own";
   return config.kind === "train" ? "upstream-training" : "upstream";
 }

@@ -14,6 +14,7 @@ import { predictConfigSchema, type PredictConfig } from "@/contracts/run-config/
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
 import { getHeadlineMetric } from "@/core/metrics/metrics";
+import { getRunCorpus } from "@/core/run/run-summary";
 import {
   getBaseName,
   type UpstreamFolder,
@@ -271,11 +272,7 @@ export class UpstreamImport {
         `${source}: none of its ${unmatched.length} questions is in the set "${set}", e.g. ${JSON.stringify(unmatched[0]?.slice(0, 120))}. Name the set that they are of.`,
       );
     const ref = await this.external.begin(config, source, actor);
-    await this.storeRecords(
-      ref,
-      config.kind === "train" ? config.data.corpus : config.corpus,
-      content,
-    );
+    await this.storeRecords(ref, getRunCorpus(config), content);
     const scores = records.flatMap(({ score }) => (score ? [score.value] : []));
     const accuracy =
       scores.length > 0 ? scores.reduce((sum, value) => sum + value, 0) / scores.length : null;

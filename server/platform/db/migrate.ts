@@ -8,6 +8,18 @@ import { LOCKS } from "./locks";
 
 export const MIGRATIONS_DIR = join(ROOT, "prisma", "migrations");
 
+/** Whether no server has used a database yet. By a connection alone: a client of the models takes ten times as long to open. */
+export async function isNewDatabase(url: string): Promise<boolean> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    const { rows } = await client.query("SELECT 1 WHERE to_regclass('schema_migrations') IS NULL");
+    return rows.length > 0;
+  } finally {
+    await client.end();
+  }
+}
+
 /**
  * Applies the folders of `directory` in order of their names, each `migration.sql` in a transaction of its own, and
  * records name and checksum. Two servers that start at once wait for each other.
