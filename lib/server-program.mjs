@@ -7,6 +7,7 @@ import { resolveInRoot } from "./paths.mjs";
  */
 export const SERVER_ARGUMENTS = [
   "--max-semi-space-size=16",
+  "--expose-gc",
   "--import",
   new URL("own-source-maps.mjs", import.meta.url).href,
   "--import",

@@ -15,6 +15,7 @@ import { compose } from "./compose";
 import { exitOnUncaught } from "./exit-on-uncaught";
 import { migrate } from "./platform/db/migrate";
 import { Access } from "./http/access";
+import { collectWhenIdle } from "./http/collect-when-idle";
 import { requireLoopback } from "./http/guard";
 import { setPagePolicy } from "./http/response-headers";
 import { createHttpServer, type Pages } from "./http/server";
@@ -83,6 +84,7 @@ async function main(): Promise<void> {
   const access = new Access(ensureAccessSecret(DATA_DIR));
   providePageApi(createPageApi(plane, access));
   const http = createHttpServer(plane, access, pages, log);
+  collectWhenIdle(http.server);
 
   let stopping = false;
   const stop = (code: number): void => {

@@ -1,7 +1,10 @@
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import WebSocket from "ws";
+import { z } from "zod";
 import { addAccessSecret, readAccessSecret } from "@/lib/access.mjs";
 import { findFreePort } from "@/lib/free-port.mjs";
 import { LOCAL_WORKER_TOKEN_FILE } from "@/lib/parent-watchdog";
@@ -9,6 +12,7 @@ import { waitUntil } from "@/lib/testing/wait-until";
 import { SERVER_ARGUMENTS, SERVER_VARIABLES } from "@/lib/server-program.mjs";
 
 const START_MS = 60_000;
+const MB = 2 ** 20;
 
 /** The server as `npm start` runs it, pages and all, in a process of its own; no worker is attached. */
 export interface ServerProcess {
@@ -19,14 +23,25 @@ export interface ServerProcess {
   workerToken: string;
   /** Resident memory of the process in MB. */
   readMemory(): Promise<number>;
+  /** Memory of the process in MB once its garbage is collected, by Node.js's inspector. */
+  collectAndReadMemory(): Promise<KeptMemory>;
   stop(): Promise<void>;
+}
+
+/** What a process still uses right after a collection of garbage, in MB. */
+export interface KeptMemory {
+  /** Objects of JavaScript, and buffers beside them. */
+  used: number;
+  resident: number;
 }
 
 export async function startServerProcess(databaseUrl: string): Promise<ServerProcess> {
   const dataDir = await mkdtemp(join(tmpdir(), "s3-bench-server-"));
   const port = await findFreePort();
+  const inspectorPort = await findFreePort();
   const url = `http://127.0.0.1:${port}`;
-  const child = spawn(process.execPath, SERVER_ARGUMENTS, {
+  const inspect = `--inspect=127.0.0.1:${inspectorPort}`;
+  const child = spawn(process.execPath, [inspect, ...SERVER_ARGUMENTS], {
     env: {
       ...process.env,
       ...SERVER_VARIABLES,
@@ -57,6 +72,7 @@ export async function startServerProcess(databaseUrl: string): Promise<ServerPro
       const status = await readFile(`/proc/${child.pid}/status`, "utf8");
       return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? NaN) / 1024;
     },
+    collectAndReadMemory: () => collectAndReadMemory(inspectorPort),
     stop,
   };
 }
@@ -73,3 +89,35 @@ const waitUntilReady = (url: string, hasEnded: () => boolean): Promise<true> =>
     },
     START_MS,
   );
+
+const targetsSchema = z.array(z.object({ webSocketDebuggerUrl: z.string() }));
+const memorySchema = z.object({
+  result: z.object({
+    value: z.object({ heapUsed: z.number(), external: z.number(), rss: z.number() }),
+  }),
+});
+
+async function collectAndReadMemory(inspectorPort: number): Promise<KeptMemory> {
+  const answer = await fetch(`http://127.0.0.1:${inspectorPort}/json/list`);
+  const [target] = targetsSchema.parse(await answer.json());
+  const socket = new WebSocket(target!.webSocketDebuggerUrl);
+  const call = (id: number, method: string, params: object): Promise<unknown> =>
+    new Promise((resolve, reject) => {
+      socket.once("close", () => reject(new Error("The inspector closed.")));
+      socket.on("message", (message: Buffer) => {
+        const { id: answered, result } = JSON.parse(message.toString()) as Record<string, unknown>;
+        if (answered === id) resolve(result);
+      });
+      socket.send(JSON.stringify({ id, method, params }));
+    });
+  await once(socket, "open");
+  try {
+    await call(1, "HeapProfiler.collectGarbage", {});
+    const read = { expression: "process.memoryUsage()", returnByValue: true };
+    const { heapUsed, external, rss } = memorySchema.parse(await call(2, "Runtime.evaluate", read))
+      .result.value;
+    return { used: (heapUsed + external) / MB, resident: rss / MB };
+  } finally {
+    socket.terminate();
+  }
+}
