@@ -21,7 +21,13 @@ import {
   withTrialModel,
   type TrialWork,
 } from "@/gpu-workers/llm/engine/testing/trial-engine";
-import { buildBar, describeMachine, printBars, printTable, type BenchResult } from "./lib";
+import {
+  buildBar,
+  describeMachine,
+  printBars,
+  printTable,
+  type BenchResult,
+} from "@/bench/report/report";
 
 /**
  * Log-probabilities, gradient and optimiser step on one and on two ranks of this machine, which are processes that

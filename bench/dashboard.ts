@@ -22,7 +22,7 @@ import {
   type Bar,
   type BenchResult,
   type Machine,
-} from "./lib";
+} from "@/bench/report/report";
 
 /** What one part has measured. */
 interface Measured {

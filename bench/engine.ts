@@ -15,7 +15,13 @@ import { ATLAS_DIR, getModelDir, ROOT } from "@/lib/paths.mjs";
 import type { EngineModel } from "@/gpu-workers/llm/engine/client";
 import { EngineProcess } from "@/gpu-workers/llm/engine/process";
 import { loadTokenizer, type Tokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
-import { buildBar, describeMachine, printBars, printTable, type BenchResult } from "./lib";
+import {
+  buildBar,
+  describeMachine,
+  printBars,
+  printTable,
+  type BenchResult,
+} from "@/bench/report/report";
 import { ensurePeerPython } from "./peers/venv";
 
 /**

@@ -12,7 +12,13 @@ import type { GenerationRequest } from "@/gpu-workers/llm/generator/prompt-style
 import { readAtlasQuestions, LocalServices } from "@/gpu-workers/testing/memory-context";
 import { chunk } from "@/lib/chunk";
 import { ATLAS_DIR } from "@/lib/paths.mjs";
-import { buildBar, describeMachine, printBars, printTable, type BenchResult } from "./lib";
+import {
+  buildBar,
+  describeMachine,
+  printBars,
+  printTable,
+  type BenchResult,
+} from "@/bench/report/report";
 
 /**
  * Would llama.cpp serve the default's frozen generator faster than the worker's engine? Both answer the same held-out

@@ -15,8 +15,14 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { measureEndpoint } from "./leaderboard/endpoint";
-import { insertPredictions, insertQuestionSet } from "./predictions";
-import { buildBar, type BenchResult, describeMachine, printBars, printTable } from "./lib";
+import { insertPredictions, insertQuestionSet } from "./rows/predictions";
+import {
+  buildBar,
+  type BenchResult,
+  describeMachine,
+  printBars,
+  printTable,
+} from "@/bench/report/report";
 
 /**
  * The leaderboard over a million scores, on a real PostgreSQL of its own and over HTTP. The rows go through the real

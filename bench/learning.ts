@@ -19,7 +19,7 @@ import {
   printTable,
   readResult,
   type BenchResult,
-} from "./lib";
+} from "@/bench/report/report";
 
 /**
  * Does the default preset learn, and by which algorithm? Trains GRPO and PPO from scratch on three seeds each and answers

@@ -1,4 +1,4 @@
-import { printTable, writeResult, type BenchResult } from "./lib";
+import { printTable, writeResult, type BenchResult } from "@/bench/report/report";
 
 /**
  * `npm run bench NAME`: runs one bench, without a name lists them. Each measures us and the field's own tool in one run

@@ -8,7 +8,13 @@ import { executors } from "@/gpu-workers/jobs/executors";
 import { LocalServices, MemoryContext } from "@/gpu-workers/testing/memory-context";
 import { ScriptedEndpoint } from "@/gpu-workers/testing/scripted-endpoint";
 import { smallTrainingConfig } from "@/gpu-workers/testing/small-training";
-import { buildBar, describeMachine, printBars, printTable, type BenchResult } from "./lib";
+import {
+  buildBar,
+  describeMachine,
+  printBars,
+  printTable,
+  type BenchResult,
+} from "@/bench/report/report";
 
 /**
  * What rolling out one step ahead (`rl.overlap`) saves: the small preset trains without overlap, with the ratio to the

@@ -18,7 +18,7 @@ import {
 import { connect, describeFailure, type Client, type Connection } from "@/cli/lib/client";
 import { uploadFile } from "@/cli/lib/upload-file";
 import { watchRun } from "@/cli/lib/watch-run";
-import { describeMachine } from "./lib";
+import { describeMachine } from "@/bench/report/report";
 
 /**
  * `npm run bench results`: every method on Atlas, and some on slices of the real sets where these lie beside the

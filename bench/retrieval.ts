@@ -1,7 +1,7 @@
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { ROOT } from "@/lib/paths.mjs";
-import { type BenchResult, type Machine, describeMachine, printBars } from "./lib";
+import { type BenchResult, type Machine, describeMachine, printBars } from "@/bench/report/report";
 import { bm25Section } from "./retrieval/bm25";
 import { encoderSection } from "./retrieval/encoder";
 import { faissSection } from "./retrieval/faiss";

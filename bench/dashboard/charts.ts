@@ -1,4 +1,4 @@
-import { buildBar, type Bar } from "../lib";
+import { buildBar, type Bar } from "@/bench/report/report";
 import { measureRequests, type Product } from "./product";
 import { LONG_NAMES } from "./fill-metrics";
 import { SIZES, type FilledRuns } from "./sizes";

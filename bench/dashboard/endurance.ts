@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { computeMean } from "@/core/statistics/summary";
 import { migrate } from "@/server/platform/db/migrate";
 import { startPostgres } from "@/server/testing/postgres";
-import { buildBar, type Bar } from "../lib";
+import { buildBar, type Bar } from "@/bench/report/report";
 import { beginRun, buildPoints } from "./reporter";
 import { startServerProcess, type KeptMemory } from "./server-process";
 

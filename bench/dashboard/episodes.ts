@@ -1,5 +1,5 @@
 import { performance } from "node:perf_hooks";
-import { buildBar, type Bar } from "@/bench/lib";
+import { buildBar, type Bar } from "@/bench/report/report";
 import { episodeSortSchema } from "@/contracts/api/episodes";
 import { computeQuantile } from "@/core/statistics/bootstrap";
 import type { EpisodeReader } from "@/server/features/episodes/episode-reader";

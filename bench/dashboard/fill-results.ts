@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { insertPredictions, insertQuestionSet } from "@/bench/predictions";
+import { insertPredictions, insertQuestionSet } from "../rows/predictions";
 import { runConfigSchema, type RunConfigInput } from "@/contracts/run-config/run-config";
 import { findPreset } from "@/core/presets/run-presets";
 import { formatJudgedId } from "@/core/scoring/judged-scoring";

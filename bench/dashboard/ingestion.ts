@@ -10,7 +10,7 @@ import { compactMetrics } from "@/server/features/metrics/compact-metrics";
 import { Database } from "@/server/platform/db/database";
 import { migrate } from "@/server/platform/db/migrate";
 import { startPostgres } from "@/server/testing/postgres";
-import { buildBar, type Bar } from "../lib";
+import { buildBar, type Bar } from "@/bench/report/report";
 import { ensurePeerPython } from "../peers/venv";
 import { LONG_NAMES } from "./fill-metrics";
 import { beginRun, buildPoints } from "./reporter";

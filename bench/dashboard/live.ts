@@ -10,7 +10,7 @@ import { computePercentile } from "@/gpu-workers/runtime/latency";
 import { resolveInRoot } from "@/lib/paths.mjs";
 import { getPresetConfig } from "@/server/testing/samples";
 import { TestWorker } from "@/server/testing/test-worker";
-import { buildBar, type Bar } from "../lib";
+import { buildBar, type Bar } from "@/bench/report/report";
 import { DEFINE_NAME } from "./browser-script";
 import { readDurability } from "./durability";
 import { LONG_NAMES } from "./fill-metrics";

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { chromium, type Browser, type Page } from "@playwright/test";
 import { buildLaunchOptions } from "@/e2e/support/browser";
 import { computePercentile } from "@/gpu-workers/runtime/latency";
-import { buildBar, type Bar } from "../lib";
+import { buildBar, type Bar } from "@/bench/report/report";
 import { DEFINE_NAME } from "./browser-script";
 import { startServerProcess, type ServerProcess } from "./server-process";
 import type { FilledRuns } from "./sizes";

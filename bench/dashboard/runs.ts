@@ -1,7 +1,7 @@
 import { performance } from "node:perf_hooks";
 import { listRunsRequestSchema } from "@/contracts/api/run-list";
 import { computeQuantile } from "@/core/statistics/bootstrap";
-import { buildBar, type Bar } from "@/bench/lib";
+import { buildBar, type Bar } from "@/bench/report/report";
 import type { RunReader } from "@/server/features/runs/run-reader";
 
 const REPEATS = 40;

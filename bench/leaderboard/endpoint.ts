@@ -12,7 +12,7 @@ import { TERMINAL_STATES } from "@/core/run/transitions";
 import { RealWorker } from "@/e2e/support/real-worker";
 import { importAtlas } from "@/server/features/question-sets/atlas";
 import type { ControlPlane } from "@/server/compose";
-import { buildBar, type Bar, printTable } from "@/bench/lib";
+import { buildBar, type Bar, printTable } from "@/bench/report/report";
 
 /**
  * Answering at a model server that takes 50 ms a reply, 64 at once: a predict run in the worker's own process, the

@@ -1,6 +1,6 @@
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import { bootstrapClusters, type Interval } from "@/core/statistics/bootstrap";
-import { describeMachine, printTable, type Machine } from "../lib";
+import { describeMachine, printTable, type Machine } from "@/bench/report/report";
 import { toObservations, type HeldOutEvaluator, Study } from "./study";
 
 /** Demonstrations of the rows that differ in nothing else. */

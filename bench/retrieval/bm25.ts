@@ -9,7 +9,7 @@ import { ROOT } from "@/lib/paths.mjs";
 import { analyse } from "@/gpu-workers/retrieval/indexes/bm25/analyser";
 import { computePercentile } from "@/gpu-workers/runtime/latency";
 import { formatPassage } from "@/gpu-workers/retrieval/corpus/passage-text";
-import { buildBar, type Bar, printTable } from "@/bench/lib";
+import { buildBar, type Bar, printTable } from "@/bench/report/report";
 import { ensurePeerPython } from "@/bench/peers/venv";
 import { type QuestionSet, loadQuestionSets } from "./data";
 import { type Section, type SectionOptions, type SectionResult, getWorkFolder } from "./section";

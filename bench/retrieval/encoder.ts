@@ -4,7 +4,7 @@ import type { RankedRow } from "@/gpu-workers/retrieval/indexes/ranked-row";
 import { Encoder, type TextKind } from "@/gpu-workers/retrieval/encoders/encoder";
 import { computePercentile } from "@/gpu-workers/runtime/latency";
 import { formatPassage } from "@/gpu-workers/retrieval/corpus/passage-text";
-import { buildBar, type Bar, describeMachine, printTable } from "@/bench/lib";
+import { buildBar, type Bar, describeMachine, printTable } from "@/bench/report/report";
 import { type QuestionSet, loadQuestionSets } from "./data";
 import { openFlat } from "./flat";
 import { Peer, toRankedRows } from "./peer";

@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { DenseIndex } from "@/gpu-workers/retrieval/indexes/faiss/dense-index";
 import type { RankedRow } from "@/gpu-workers/retrieval/indexes/ranked-row";
-import { buildBar, type Bar, printTable } from "@/bench/lib";
+import { buildBar, type Bar, printTable } from "@/bench/report/report";
 import { computeAgreement } from "./encoder";
 import { openFlat } from "./flat";
 import { Peer, toRankedRows } from "./peer";

@@ -1,7 +1,7 @@
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ROOT } from "@/lib/paths.mjs";
-import type { Bar } from "@/bench/lib";
+import type { Bar } from "@/bench/report/report";
 
 /** What is asked of every section. */
 export interface SectionOptions {

@@ -10,7 +10,7 @@ import { retrieveResponseWithScoresSchema } from "@/contracts/formats/retrieve";
 import { computePercentile } from "@/gpu-workers/runtime/latency";
 import { openRetriever } from "@/gpu-workers/retrieval/backends/open-retriever";
 import { RetrieveService } from "@/gpu-workers/retrieval/service/retrieve-service";
-import { buildBar, printTable } from "@/bench/lib";
+import { buildBar, printTable } from "@/bench/report/report";
 import { ensurePeerPython } from "@/bench/peers/venv";
 import { loadQuestionSets } from "./data";
 import type { Section, SectionResult } from "./section";

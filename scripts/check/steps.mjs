@@ -90,12 +90,7 @@ export const CHECKS = [
   {
     name: "folder-pairs",
     seconds: 3,
-    command: [
-      process.execPath,
-      resolveInRoot("scripts", "check", "folder-pairs.mjs"),
-      // A program of bench/ stands beside the folder of its parts.
-      ...CODE.filter((folder) => folder !== "bench"),
-    ],
+    command: [process.execPath, resolveInRoot("scripts", "check", "folder-pairs.mjs"), ...CODE],
     remedy: "Move what both need to where only one of them imports the other.",
   },
   {
