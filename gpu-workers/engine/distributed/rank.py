@@ -159,14 +159,17 @@ class RankEngine(Engine):
         assert isinstance(trainable, ShardedTrainable)
         return trainable
 
-    def agree(self, work: Callable[[], T]) -> T:
-        """Calls `work`, in which ranks do nothing together, and raises on all if it did on one."""
+    def agree(self, work: Callable[[], T], with_files: bool = True) -> T:
+        """Calls `work`, in which ranks do nothing together, and raises on all if it did on one.
+
+        `with_files`: it reads or writes files, for which the other ranks wait longer.
+        """
         try:
             result = work()
         except Exception as error:
-            self.group.find_max(STOPS)
+            self.group.find_max(STOPS, with_files)
             raise to_engine_error(error) from error
-        if self.group.find_max(NO_BATCH) == STOPS:
+        if self.group.find_max(NO_BATCH, with_files) == STOPS:
             raise OtherRankError()
         return result
 
@@ -305,7 +308,7 @@ class RankEngine(Engine):
                 report.computed += batch.ids.size if is_own else 0
         finally:
             trainable.clear_gradient()
-        self.agree(lambda: forward_backward.check_finite_loss(report))
+        self.agree(lambda: forward_backward.check_finite_loss(report), with_files=False)
         if self.group.find_max(int(report.sums["tokens"])):
             trainable.accumulate(total)
         return report.to_result() | {

@@ -122,11 +122,15 @@ class RankGroup:
         self.files_group = files_group
         self.clock = RankClock(device)
 
-    def find_max(self, number: int) -> int:
-        """The greatest number that any rank brings; the time until all have is waiting."""
+    def find_max(self, number: int, with_files: bool = False) -> int:
+        """The greatest number that any rank brings; the time until all have is waiting.
+
+        `with_files`: a rank may come as late as FILES_LIMIT, as it reads or writes files before.
+        """
         started = time.perf_counter()
         found = torch.tensor(number)
-        dist.all_reduce(found, op=dist.ReduceOp.MAX)
+        group = self.files_group if with_files else None
+        dist.all_reduce(found, op=dist.ReduceOp.MAX, group=group)
         self.clock.waiting += time.perf_counter() - started
         return int(found)
 

@@ -164,3 +164,22 @@ def test_a_sharded_base_computes_what_a_whole_one_does_to_the_last_bit(rank):
         rank("delete_model", "m")
     assert torch.equal(found[0][0], found[1][0])
     assert found[0][1:] == found[1][1:]
+
+
+def test_ranks_wait_longer_for_files_than_within_a_gradient(rank, group, monkeypatch, tmp_path):
+    waits, find_max = [], group.find_max
+
+    def note(number, with_files=False):
+        waits.append(with_files)
+        return find_max(number, with_files)
+
+    monkeypatch.setattr(group, "find_max", note)
+    rank.make("m", **FULL)
+    rank("export", "m", path=str(tmp_path / "export"))
+    assert waits
+    assert all(waits)
+    waits.clear()
+    rank("forward_backward", "m", loss="ppo", data=make_data(3))
+    rank("optim_step", "m", learningRate=1e-3)
+    assert waits
+    assert not any(waits)

@@ -93,7 +93,7 @@ class ThreadGroup(RankGroup):
     def __init__(self, rank: int, numbers: list[int], barrier: threading.Barrier):
         self.rank, self.ranks, self.numbers, self.barrier = rank, len(numbers), numbers, barrier
 
-    def find_max(self, number: int) -> int:
+    def find_max(self, number: int, with_files: bool = False) -> int:
         self.numbers[self.rank] = number
         self.barrier.wait()
         most = max(self.numbers)
