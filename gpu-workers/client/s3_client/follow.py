@@ -7,7 +7,8 @@ verifiers and prime-rl, or the traces that an OpenTelemetry collector writes as 
 Evaluations that lie in a folder of their own, as in verl's trainer.validation_data_dir, are
 followed with --phase held-out.
 
-Each whole line is sent once; how far each file was read stands in FOLDER/.s3-sent.json.
+Each whole line is sent once; how far each file was read stands in FOLDER/.s3-sent.json. A file that
+was written anew since is sent from its beginning.
 """
 
 from __future__ import annotations
@@ -40,6 +41,13 @@ def read_piece(path: Path, place: int) -> bytes:
     return piece[: piece.rfind(b"\n") + 1]
 
 
+def ends_line(path: Path, place: int) -> bool:
+    """Whether a line of a file ends right before a place."""
+    with path.open("rb") as file:
+        file.seek(place - 1)
+        return file.read(1) == b"\n"
+
+
 def order_naturally(path: Path) -> list[tuple[bool, int, str]]:
     """A key by which 2.jsonl comes before 10.jsonl: steps are sent in their order."""
     parts = re.split(r"(\d+)", path.as_posix())
@@ -64,6 +72,8 @@ class Follower:
         for path in sorted(self._folder.rglob("*.jsonl"), key=order_naturally):
             name = path.relative_to(self._folder).as_posix()
             place, line = self._sent.get(name, [0, 0])
+            if place > 0 and not ends_line(path, place):
+                place, line = 0, 0
             while piece := read_piece(path, place):
                 for refused in self._send(name, line, piece)["refused"]:
                     print(f"{name}, line {refused['line']}: {refused['reason']}", file=sys.stderr)

@@ -269,6 +269,18 @@ def test_follows_files_by_their_numbers_and_says_what_wrote_them(tracker, tmp_pa
     assert follower.send_new() == 0
 
 
+def test_follows_a_file_that_is_written_anew_from_its_beginning(tracker, tmp_path):
+    file = tmp_path / "1.jsonl"
+    file.write_text('{"a": 1}\n{"a": 2}\n')
+    follower = Follower(tmp_path, tracker.address_text, {"run_id": "r"})
+    assert follower.send_new() == 2
+    file.write_text('{"b": 1}\n')
+    assert follower.send_new() == 1
+    asked = [dict(parse_qsl(urlsplit(path).query)) for path, _ in tracker.asked]
+    assert [one["line"] for one in asked] == ["0", "0"]
+    assert follower.send_new() == 0
+
+
 def test_follows_a_folder_of_evaluations_as_held_out(tracker, tmp_path, monkeypatch):
     (tmp_path / "20.jsonl").write_text("{}\n")
     options = ["--run", "r", "--questions", "q", "--address", tracker.address_text, "--once"]

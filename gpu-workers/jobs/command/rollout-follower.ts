@@ -79,6 +79,7 @@ export class RolloutFollower {
     for (const path of await listFiles(folder)) {
       if (except !== null && isInside(except, folder) && isInside(path, except)) continue;
       const name = relative(folder, path).split(sep).join("/");
+      await this.beginAnew(path, name);
       for (;;) {
         const place = this.places.get(name) ?? { bytes: 0, lines: 0 };
         const piece = await readPiece(path, place.bytes, isLast);
@@ -88,6 +89,14 @@ export class RolloutFollower {
         this.places.set(name, { bytes: place.bytes + piece.length, lines: place.lines + lines });
       }
     }
+  }
+
+  /** Goes back to the beginning of a file that was written anew since: where it was sent to, no line ends any more. */
+  private async beginAnew(path: string, name: string): Promise<void> {
+    const sent = this.places.get(name)?.bytes ?? 0;
+    if (sent === 0 || (await endsLine(path, sent))) return;
+    this.places.delete(name);
+    this.tell(`${name} was written anew, and is sent from its beginning.`);
   }
 
   /** @throws where the piece is to be sent later */
@@ -127,6 +136,17 @@ async function listFiles(folder: string): Promise<string[]> {
     .filter((entry) => entry.isFile() && entry.name.endsWith(".jsonl"))
     .map((entry) => join(entry.parentPath, entry.name))
     .sort(new Intl.Collator("en", { numeric: true }).compare);
+}
+
+/** Whether a line of a file ends right before a place. */
+async function endsLine(path: string, place: number): Promise<boolean> {
+  const file = await open(path);
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(1), 0, 1, place - 1);
+    return bytesRead === 1 && buffer[0] === NEWLINE;
+  } finally {
+    await file.close();
+  }
 }
 
 /** Whole lines behind a place; with `isLast` also one that has no end. */

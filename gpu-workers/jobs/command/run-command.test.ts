@@ -265,6 +265,27 @@ describe("a command", () => {
     expect(getLines(context).filter((line) => /not sent yet/.test(line))).toHaveLength(1);
   });
 
+  it("writes a file of rollouts anew, which is sent from its beginning then", async () => {
+    const file = join(folder, "1.jsonl");
+    await writeFile(file, '{"a":1}\n{"a":2}\n');
+    const context = open({
+      command: "until [ -e go ]; do sleep 0.05; done",
+      rollouts: { folder, format: "verl", questions: "set" },
+    });
+    const running = runCommand(context, POLL);
+    await expect.poll(() => asked.length, { timeout: 10_000 }).toBeGreaterThan(0);
+    await writeFile(file, '{"b":1}\n');
+    await expect.poll(() => asked.length, { timeout: 10_000 }).toBeGreaterThan(1);
+    await writeFile(join(folder, "go"), "");
+    await running;
+    const sent = asked.filter(({ path }) => path.endsWith("/rollouts"));
+    expect(sent.map(({ query, body }) => [query.get("line"), body])).toEqual([
+      ["0", '{"a":1}\n{"a":2}\n'],
+      ["0", '{"b":1}\n'],
+    ]);
+    expect(getLines(context).filter((line) => /written anew/.test(line))).toHaveLength(1);
+  });
+
   it("writes evaluations to a folder of their own, which are sent as held out", async () => {
     const context = open({
       command: `mkdir a b; echo '{"a":1}' > a/1.jsonl; echo '{"b":1}' > b/1.jsonl`,

@@ -16,10 +16,10 @@ export interface StoredRollouts {
   refused: { line: number; reason: string }[];
 }
 
-/** A line of a file, numbered from 0, and its JSON or why it is none. */
-export type ReadLine = { number: number } & ({ value: unknown } | { reason: string });
+/** A line of a file, numbered from 0, with the hash of its text, and its JSON or why it is none. */
+export type ReadLine = { number: number; hash: string } & ({ value: unknown } | { reason: string });
 
-/** Where a rollout lies: its place makes the episode's key, so that it is stored once. */
+/** Where a rollout lies. */
 export interface RolloutPlace {
   runId: string;
   file: string;
@@ -30,8 +30,17 @@ export interface RolloutPlace {
   isHeldOut: boolean;
 }
 
-/** Key of the episode of a rollout of a file. */
-export const buildRolloutKey = ({ runId, file, line, index, isHeldOut }: RolloutPlace): string =>
+/**
+ * Key of the episode of a rollout of a file: the same line of the same place is stored once, another line that a trainer
+ * writes there later, as one that goes on from its checkpoint does, is another episode.
+ *
+ * @param lineHash of the line's text
+ */
+export const buildRolloutKey = (place: RolloutPlace, lineHash: string): string =>
+  hashJson(["observed rollout 2", buildPlaceKey(place), lineHash]);
+
+/** Key that episodes had before the line's text was part of it: those are still known by it. */
+export const buildPlaceKey = ({ runId, file, line, index, isHeldOut }: RolloutPlace): string =>
   hashJson([
     "observed rollout 1",
     runId,

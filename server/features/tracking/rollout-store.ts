@@ -16,6 +16,8 @@ import type { TrackedRuns } from "./tracked-runs";
 export interface SentRollout {
   /** Key of its episode. */
   key: string;
+  /** Key that its episode would have if an older version had stored it; absent: the same. */
+  formerKey?: string;
   /** Line of its file, from 1; null: of a trace. */
   line: number | null;
   rollout: Rollout | Unread;
@@ -95,7 +97,7 @@ export class RolloutStore {
     const known = await selectEpisodeKeys(
       tx.db,
       run.id,
-      sent.map(({ key }) => key),
+      sent.flatMap(({ key, formerKey }) => (formerKey === undefined ? key : [key, formerKey])),
     );
     const getStep = ({ step }: Rollout): number => step ?? fileStep;
     const steps = sent.flatMap(({ rollout }) => ("reason" in rollout ? [] : getStep(rollout)));
@@ -103,8 +105,8 @@ export class RolloutStore {
     const built: BuiltRollout[] = [];
     const refused: (Refused & Unread)[] = [];
     let repeated = 0;
-    for (const { key, line, rollout } of sent) {
-      if (known.has(key)) repeated++;
+    for (const { key, formerKey = key, line, rollout } of sent) {
+      if (known.has(key) || known.has(formerKey)) repeated++;
       else if ("reason" in rollout) refused.push({ line, ...rollout });
       else {
         const question = findRolloutQuestion(rollout, lookup);

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { TraceMapping } from "@/contracts/formats/traces/mapping";
 import { DEFAULT_MAPPINGS } from "@/core/traces/mappings";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
+import { buildPlaceKey } from "./rollout-records";
 
 const SET = "two questions";
 const DOCUMENT = (n: number) => `Doc ${n} (Title: "Card ${n}") Text of card ${n}.\n`;
@@ -232,5 +233,32 @@ describe("rollouts of an observed run", () => {
     for (const step of [72, 73]) await train(step);
     const means = await server.plane.trackedRuns.readHistory(toId(id), "reward/mean");
     expect(means.filter(({ step }) => step === 71).map(({ value }) => value)).toEqual([0.5]);
+  });
+
+  it("that a trainer writes anew at the place of others are episodes, too", async () => {
+    const old = buildLine("What is question 1?", 0, 80);
+    const same = buildLine("What is question 2?", 0, 80);
+    await send({ file: "80.jsonl" }, [old, same]);
+    // As one that goes on from a checkpoint before the step does: of its lines one is the same.
+    const after = [buildLine("What is question 1?", 1, 80), same];
+    const both = await send({ file: "80.jsonl" }, after);
+    expect(both.body).toEqual({ stored: 1, repeated: 1, refused: [] });
+    const again = await send({ file: "80.jsonl" }, after);
+    expect(again.body).toEqual({ stored: 0, repeated: 2, refused: [] });
+    const rows = (await list()).filter(({ step }) => step === 80);
+    expect(rows).toHaveLength(3);
+    expect(rows.filter(({ reward }) => reward === 1)).toHaveLength(1);
+  });
+
+  it("that an older version stored by their place alone are not stored again", async () => {
+    const lines = [buildLine("What is question 1?", 0, 81)];
+    await send({ file: "81.jsonl" }, lines);
+    const place = { runId: toId(id), file: "81.jsonl", line: 0, index: 0, isHeldOut: false };
+    await server.plane.database.db.episode.updateMany({
+      where: { runId: toId(id), step: 81 },
+      data: { key: buildPlaceKey(place) },
+    });
+    const again = await send({ file: "81.jsonl" }, lines);
+    expect(again.body).toEqual({ stored: 0, repeated: 1, refused: [] });
   });
 });

@@ -4,9 +4,15 @@ import { readVerifiersRollouts } from "@/core/traces/read-verifiers";
 import { readVerlRollout } from "@/core/traces/read-verl";
 import { cutExample, type Rollout } from "@/core/traces/rollout";
 import { parseRolloutJson } from "@/core/upstream/parse-file";
+import { hashText } from "@/lib/hash";
 import type { QuestionSets } from "@/server/features/question-sets/question-sets";
 import { QuestionLookup } from "@/server/features/upstream/question-lookup";
-import { buildRolloutKey, type ReadLine, type StoredRollouts } from "./rollout-records";
+import {
+  buildPlaceKey,
+  buildRolloutKey,
+  type ReadLine,
+  type StoredRollouts,
+} from "./rollout-records";
 import type { RolloutStore, SentRollout } from "./rollout-store";
 import type { TraceMappings } from "./trace-mappings";
 import type { TrackedRuns } from "./tracked-runs";
@@ -23,8 +29,8 @@ export class TrackedRollouts {
   ) {}
 
   /**
-   * Stores the episodes of a piece of a rollout file, each line once however often it is sent. What cannot be used is
-   * answered, listed and stands in the run's log.
+   * Stores the episodes of a piece of a rollout file, each line once however often it is sent; one that was written anew
+   * since is another. What cannot be used is answered, listed and stands in the run's log.
    *
    * @throws AppError "not-found" where there is no such run, "invalid-input" where there is no such question set
    */
@@ -62,11 +68,12 @@ function readLines(text: string, first: number): ReadLine[] {
   return text.split(/\r?\n/).flatMap((line, i): ReadLine[] => {
     if (line.trim() === "") return [];
     const number = first + i;
+    const hash = hashText(line);
     try {
-      return [{ number, value: parseRolloutJson(`line ${number + 1}`, line) }];
+      return [{ number, hash, value: parseRolloutJson(`line ${number + 1}`, line) }];
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
-      return [{ number, reason: error.message }];
+      return [{ number, hash, reason: error.message }];
     }
   });
 }
@@ -85,9 +92,13 @@ function listSent(
             ? { reason: rollout, example: cutExample(line.value) }
             : { ...rollout, phase: phase ?? rollout.phase },
         );
-  return results.map((rollout, index) => ({
-    key: buildRolloutKey({ ...place, line: number, index, isHeldOut: phase === "held-out" }),
-    line: number + 1,
-    rollout,
-  }));
+  return results.map((rollout, index) => {
+    const own = { ...place, line: number, index, isHeldOut: phase === "held-out" };
+    return {
+      key: buildRolloutKey(own, line.hash),
+      formerKey: buildPlaceKey(own),
+      line: number + 1,
+      rollout,
+    };
+  });
 }
