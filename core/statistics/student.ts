@@ -77,7 +77,9 @@ export function computeMeanInterval(values: readonly number[], level = 0.95): Me
   return { n, mean, deviation, low: mean - half, high: mean + half };
 }
 
-/** An interval within what the values can be, of which the t interval knows nothing; the mean lies in it whatever they are. */
+/**
+ * An interval within what the values can be, of which the t interval knows nothing. The mean lies in it whatever they are.
+ */
 export function limitInterval(
   interval: MeanInterval,
   [least, greatest]: readonly [number, number],
