@@ -1,4 +1,5 @@
 import { connect } from "@/cli/lib/client";
+import { findRecorded } from "./screenshots/pages";
 import { expect, test, waitLive } from "./support/product";
 
 /** What people choose on a page stands in its address: a link, a reload and the way back show the same. */
@@ -88,4 +89,20 @@ test("picked methods, the published tables and their metric are kept in the lead
   await ircot.uncheck();
   await summary.click();
   await expect(page).not.toHaveURL(/pick=|tables=/);
+});
+
+test("the metric by which parts of a question set are compared is kept in the address", async ({
+  page,
+  productAddress,
+}) => {
+  const { client, close } = connect(productAddress);
+  const { evaluations } = await findRecorded(client).finally(close);
+  await page.goto(`/retrieval?runs=${evaluations.join(",")}`);
+  await waitLive(page);
+  const metric = page.getByLabel("Metric of the parts");
+  const last = await metric.locator("option").last().getAttribute("value");
+  await metric.selectOption(last);
+  await expect.poll(() => new URL(page.url()).searchParams.get("parts")).toBe(last);
+  await page.reload();
+  await expect(metric).toHaveValue(last!);
 });

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { expect, measureOverflow, test, waitLive } from "./support/product";
+import { expect, expectAccessible, measureOverflow, test, waitLive } from "./support/product";
 
 const INDEXED_MS = 120_000;
 const folder = mkdtempSync(join(tmpdir(), "s3-e2e-corpora-"));
@@ -111,6 +111,7 @@ test("a corpus is imported from a file, indexed, and shown with what was left ou
   await page.getByRole("button", { name: "Delete" }).click();
   const dialog = page.getByRole("dialog");
   await expect(dialog).toContainText("5 passages, 1 index");
+  await expectAccessible(page);
   await dialog.getByRole("button", { name: "Delete" }).click();
   await expect(page).toHaveURL(/\/corpora$/, { timeout: 60_000 });
   await expect(page.locator('[data-corpus="river-animals"]')).toHaveCount(0);

@@ -278,7 +278,11 @@ async function checkDialogs(
       }
       // The theme changes colours alone.
       await emulateTheme(page, "dark");
-      expect.soft(await findFaults(page, ["color-contrast"]), `${name}, dark`).toEqual([]);
+      for (const size of [PHONE, LAPTOP]) {
+        await page.setViewportSize(size);
+        const faults = await findFaults(page, ["color-contrast"]);
+        expect.soft(faults, `${name}, ${size.width} pixels, dark`).toEqual([]);
+      }
       opened = wanted;
     });
     await step.catch((error: unknown) => {
@@ -300,7 +304,7 @@ for (const [title, cases] of [
     productAddress,
     productUrl,
   }) => {
-    test.setTimeout(480_000);
+    test.setTimeout(600_000);
     // A button that is not there is told of, and the dialogs after it are looked at.
     page.setDefaultTimeout(30_000);
     const { client, close } = connect(productAddress);

@@ -9,6 +9,11 @@ import {
   emulateTheme,
 } from "./support/product";
 
+const SIZES = [
+  { width: 1440, height: 900 },
+  { width: 390, height: 844 },
+];
+
 /** Pages, and what those say that have nothing to show. */
 const PAGES: Readonly<Record<string, string | null>> = {
   "/": "No run has come to its end yet.",
@@ -71,10 +76,7 @@ test("pages of a product on its first day can be read in both themes, on a phone
       await expect(page.locator("main h1")).toBeVisible();
       await expect(page.locator("main [aria-busy=true]")).toHaveCount(0);
       if (text !== null) await expect(page.locator("main").getByText(text).first()).toBeVisible();
-      for (const size of [
-        { width: 1440, height: 900 },
-        { width: 390, height: 844 },
-      ]) {
+      for (const size of SIZES) {
         await page.setViewportSize(size);
         const look = `${address}, ${size.width} pixels`;
         expect.soft(await findAccessibilityFaults(page), look).toEqual([]);
@@ -82,8 +84,11 @@ test("pages of a product on its first day can be read in both themes, on a phone
       }
       // The theme changes colours alone.
       await emulateTheme(page, "dark");
-      const faults = await findAccessibilityFaults(page, ["color-contrast"]);
-      expect.soft(faults, `${address}, dark`).toEqual([]);
+      for (const size of SIZES.toReversed()) {
+        await page.setViewportSize(size);
+        const faults = await findAccessibilityFaults(page, ["color-contrast"]);
+        expect.soft(faults, `${address}, ${size.width} pixels, dark`).toEqual([]);
+      }
       await emulateTheme(page, "light");
     });
 });

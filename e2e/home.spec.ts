@@ -158,6 +158,7 @@ test("a term is explained at a setting, with its formula, and closed by the keyb
   const explanation = page.getByRole("dialog", { name: /^KL/ });
   await expect(explanation.getByRole("link", { name: "In the glossary" })).toBeVisible();
   await expect(explanation.locator("code")).toHaveText(GLOSSARY.kl.formula!);
+  await expectAccessible(page);
   await page.keyboard.press("Escape");
   await expect(help).toBeFocused();
 });
@@ -229,6 +230,8 @@ test("a new installation shows its example, which its card removes and deleted r
     await expect(card).toContainText(/\d+ runs recorded with this product/);
     await card.getByRole("button", { name: "Remove" }).click();
     const dialog = page.getByRole("dialog", { name: "Remove the example?" });
+    await expect(dialog).toBeVisible();
+    await expectAccessible(page);
     await dialog.getByRole("button", { name: "Keep it" }).click();
     await expect(card, "asked, and not removed").toBeVisible();
     await card.getByRole("button", { name: "Remove" }).click();

@@ -29,8 +29,11 @@ async function checkLooks(page: Page, name: string): Promise<void> {
   }
   // The theme changes colours alone.
   await emulateTheme(page, "dark");
-  const faults = await findAccessibilityFaults(page, ["color-contrast"], "main");
-  expect.soft(faults, `${name}, dark`).toEqual([]);
+  for (const size of SIZES.toReversed()) {
+    await page.setViewportSize(size);
+    const faults = await findAccessibilityFaults(page, ["color-contrast"], "main");
+    expect.soft(faults, `${name}, ${size.width} pixels, dark`).toEqual([]);
+  }
   await emulateTheme(page, "light");
 }
 
@@ -93,7 +96,7 @@ test("no page has a fault that axe finds while what it shows is read, and none w
   page,
   productAddress,
 }) => {
-  test.setTimeout(600_000);
+  test.setTimeout(720_000);
   await page.route("**/*", fetchWithoutData);
   const open: Route[] = [];
   for (const address of await listAddresses(productAddress)) {

@@ -138,7 +138,10 @@ export function EndedRuns({ runs, count, since }: EndedRunsProps) {
               <span>
                 <RunStateBadge state={run.state} />
               </span>
-              <p className="truncate text-xs text-muted-foreground" title={run.error ?? undefined}>
+              <p
+                className="truncate text-xs text-muted-foreground"
+                title={run.error === null ? undefined : t.message(run.error)}
+              >
                 {run.endedAt ? `${formatAgo(t, run.endedAt, now)} · ` : ""}
                 {run.error === null ? formatHeadline(t, run) : t.message(run.error)}
               </p>

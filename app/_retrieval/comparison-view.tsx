@@ -1,8 +1,8 @@
 "use client";
-import { useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_ui/cn";
 import { formatRetriever } from "@/app/_lib/config/retriever";
+import { useQueryParams } from "@/app/_lib/hooks/use-params";
 import type { RetrieverComparison } from "@/app/_lib/live/trpc";
 import { Card } from "@/app/_ui/card";
 import { Select } from "@/app/_ui/field";
@@ -16,8 +16,8 @@ import { RecallPlots } from "./recall-plot";
 export function ComparisonView({ comparison }: { comparison: RetrieverComparison }) {
   const t = useText();
   const { runs, metrics, slices } = comparison;
-  const [chosen, setChosen] = useState<string | null>(null);
-  const wanted = chosen ?? "full-support@10";
+  const [params, setParams] = useQueryParams();
+  const wanted = params.get("parts") ?? "full-support@10";
   const parts = (["type", "hops"] as const).filter((by) => slices.some((slice) => slice.by === by));
   const metric = Math.max(
     0,
@@ -53,7 +53,7 @@ export function ComparisonView({ comparison }: { comparison: RetrieverComparison
               aria-label={t("Metric of the parts")}
               className="w-auto"
               value={metrics[metric]?.key}
-              onChange={(e) => setChosen(e.target.value)}
+              onChange={(e) => setParams({ parts: e.target.value })}
               options={metrics.map((m) => ({ value: m.key, text: formatMetricLabel(t, m.key) }))}
             />
           </div>

@@ -1,4 +1,4 @@
-import { computeMeanInterval } from "./student";
+import { computeMeanInterval, limitInterval } from "./student";
 
 /** A point of one run's series; `count` reported values stand behind it. */
 export interface CurvePoint {
@@ -80,7 +80,7 @@ export function computeBandAtPlaces(
 export function computeBand(
   runs: readonly (readonly CurvePoint[])[],
   limit: number,
-  [least, greatest]: readonly [number, number] = EVERYTHING,
+  range: readonly [number, number] = EVERYTHING,
 ): BandPoint[] {
   const steps = [...new Set(runs.flatMap((points) => points.map((point) => point.step)))].sort(
     (a, b) => a - b,
@@ -112,16 +112,8 @@ export function computeBand(
     const now = present.join();
     if (now !== members) stretch += 1;
     members = now;
-    const { mean, low, high, n } = computeMeanInterval(
-      present.map((run) => sums[run]![bin]! / counts[run]![bin]!),
-    );
-    return {
-      step,
-      mean,
-      low: low === null ? null : Math.max(low, Math.min(least, mean)),
-      high: high === null ? null : Math.min(high, Math.max(greatest, mean)),
-      n,
-      stretch,
-    };
+    const values = present.map((run) => sums[run]![bin]! / counts[run]![bin]!);
+    const { mean, low, high, n } = limitInterval(computeMeanInterval(values), range);
+    return { step, mean, low, high, n, stretch };
   });
 }

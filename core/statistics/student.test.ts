@@ -1,7 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { computeNormalQuantile } from "./special";
-import { computeMeanInterval, computeStudentQuantile, computeStudentTail } from "./student";
+import {
+  computeMeanInterval,
+  computeStudentQuantile,
+  computeStudentTail,
+  limitInterval,
+} from "./student";
 
 /** Two-sided 95% and 99% points as statistical tables print them. */
 const TABLE: [degrees: number, t95: number, t99: number][] = [
@@ -96,5 +101,16 @@ describe("meanInterval", () => {
         },
       ),
     );
+  });
+
+  it("ends where the values can go no further, and holds its mean", () => {
+    const limit = (values: readonly number[], ...range: [number, number]) => {
+      const { low, high } = limitInterval(computeMeanInterval(values), range);
+      return [low, high];
+    };
+    expect(limit([0.5, 0.8], 0, 1)).toEqual([0, 1]);
+    expect(limit([0.5, 0.8], 0, Infinity)).toEqual([0, computeMeanInterval([0.5, 0.8]).high]);
+    expect(limit([2, 2.5], 0, 1), "a mean that lies outside").toEqual([0, 2.25]);
+    expect(limit([0.5], 0, 1), "one value has none").toEqual([null, null]);
   });
 });

@@ -76,3 +76,18 @@ export function computeMeanInterval(values: readonly number[], level = 0.95): Me
   const half = (lookUpStudentQuantile((1 - level) / 2, n - 1) * deviation) / Math.sqrt(n);
   return { n, mean, deviation, low: mean - half, high: mean + half };
 }
+
+/**
+ * An interval within what the values can be, of which the t interval knows nothing. The mean lies in it whatever they are.
+ */
+export function limitInterval(
+  interval: MeanInterval,
+  [least, greatest]: readonly [number, number],
+): MeanInterval {
+  const { mean, low, high } = interval;
+  return {
+    ...interval,
+    low: low === null ? null : Math.max(low, Math.min(least, mean)),
+    high: high === null ? null : Math.min(high, Math.max(greatest, mean)),
+  };
+}

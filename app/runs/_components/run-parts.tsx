@@ -109,7 +109,7 @@ export function RunProgress({ run }: { run: RunRow }) {
     return <span className="text-xs text-muted-foreground">{t("waiting for a worker")}</span>;
   if (run.state === "failed" && run.error !== null)
     return (
-      <p className="line-clamp-2 text-2xs text-bad" title={run.error}>
+      <p className="line-clamp-2 text-2xs text-bad" title={t.message(run.error)}>
         {t.message(run.error)}
       </p>
     );

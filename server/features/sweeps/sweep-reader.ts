@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import { AppError } from "@/contracts/errors";
 import { groupBy } from "@/lib/group-by";
-import { computeMeanInterval } from "@/core/statistics/student";
+import { computeMeanInterval, limitInterval } from "@/core/statistics/student";
 import { sweepSpecSchema, type SweepSpec } from "@/contracts/run-config/sweep";
 import type {
   getSweepRequestSchema,
@@ -99,7 +99,7 @@ export class SweepReader {
       available: names.map(({ name }) => name),
       members: withResults,
       groups: [...groupBy(withResults, ({ row }) => row)].map(([row, group]) =>
-        computeGroup(row, group, metrics.length),
+        computeGroup(row, group, metrics),
       ),
     };
   }
@@ -176,7 +176,7 @@ function countStates(members: readonly SweepMember[]): SweepRow["counts"] {
 function computeGroup(
   row: number,
   members: readonly (SweepMember & { results: Results })[],
-  metrics: number,
+  metrics: readonly string[],
 ): SweepDetail["groups"][number] {
   const done = members.filter((member) => member.state === "succeeded");
   const seconds = done.flatMap(({ startedAt, endedAt }) =>
@@ -188,14 +188,15 @@ function computeGroup(
     runs: members.length,
     succeeded: done.length,
     seconds: seconds.length > 0 ? computeMeanInterval(seconds).mean : null,
-    results: Array.from({ length: metrics }, (_, i) => {
+    results: metrics.map((metric, i) => {
       const results = done.flatMap((member) => member.results[i] ?? []);
-      return results.length > 0
-        ? {
-            last: computeMeanInterval(results.map((result) => result.last)),
-            best: computeMeanInterval(results.map((result) => result.best)),
-          }
-        : null;
+      if (results.length === 0) return null;
+      const average = (values: readonly number[]) =>
+        limitInterval(computeMeanInterval(values), getMetricRange(metric));
+      return {
+        last: average(results.map((result) => result.last)),
+        best: average(results.map((result) => result.best)),
+      };
     }),
   };
 }

@@ -10,7 +10,7 @@ import { ColumnSelect, useColumn } from "@/app/leaderboard/_components/table/col
 /** For each method the stage at which its wrong answers were lost; a count leads to its episodes. */
 export function AttributionCard({ board }: { board: Leaderboard }) {
   const t = useText();
-  const [column, setColumn] = useColumn(board);
+  const [column, setColumn] = useColumn(board, "lost");
   const rows = board.rows.flatMap((row) =>
     row.cells[column] ? [{ row, cell: row.cells[column] }] : [],
   );

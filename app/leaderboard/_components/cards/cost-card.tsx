@@ -25,7 +25,7 @@ type CostCardProps = { board: Leaderboard; axis: string | null; setAxis: (axis: 
 /** Accuracy against cost, with the Pareto front. */
 export function CostCard({ board, axis, setAxis }: CostCardProps) {
   const t = useText();
-  const [column, setColumn] = useColumn(board);
+  const [column, setColumn] = useColumn(board, "cost-of");
   const available = (Object.keys(COSTS) as CostKey[]).filter((k) =>
     board.rows.some((row) => computeMeanCost(row, k) !== null),
   );

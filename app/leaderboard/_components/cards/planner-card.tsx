@@ -27,7 +27,7 @@ export function PlannerCard({ board }: { board: Leaderboard }) {
   const t = useText();
   const trpc = useTRPC();
   const [params, setParams] = useQueryParams();
-  const [column, setColumn] = useColumn(board);
+  const [column, setColumn] = useColumn(board, "plan-of");
   const reference = board.rows.find((row) => row.id === board.reference);
   const others = board.rows.filter((row) => row !== reference && row.cells[column]?.comparison);
   const row = others.find(({ key }) => key === params.get("plan")) ?? others[0];

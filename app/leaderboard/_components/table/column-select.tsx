@@ -1,13 +1,25 @@
-import { useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
+import { useQueryParams } from "@/app/_lib/hooks/use-params";
 import type { Leaderboard } from "@/app/_lib/live/trpc";
 import { Select } from "@/app/_ui/field";
 import { formatColumnTitle } from "./leaderboard-text";
 
-/** The column that a card shows, and how to choose it. Where the board has fewer columns now, its last one. */
-export function useColumn({ columns }: Leaderboard): [number, (column: number) => void] {
-  const [picked, setColumn] = useState(0);
-  return [Math.min(picked, Math.max(0, columns.length - 1)), setColumn];
+/**
+ * The column that a card shows, the first one or that of the address, and how to choose it.
+ *
+ * @param name of the card's parameter of the address
+ */
+export function useColumn(
+  { columns }: Leaderboard,
+  name: string,
+): [number, (column: number) => void] {
+  const [params, setParams] = useQueryParams();
+  const wanted = params.get(name);
+  const column = wanted === null ? 0 : columns.findIndex(({ id }) => id === wanted);
+  return [
+    Math.max(0, column),
+    (next) => setParams({ [name]: next === 0 ? null : (columns[next]?.id ?? null) }),
+  ];
 }
 
 interface ColumnSelectProps {

@@ -13,7 +13,7 @@ import { MetricHelp } from "@/app/_ui/metric-help";
 import { ScrollRegion } from "@/app/_ui/scroll-region";
 import type { ComparedRun } from "@/contracts/api/run-comparison";
 import { getMetricRange, isLowerBetter } from "@/core/metrics/metrics";
-import { computeMeanInterval } from "@/core/statistics/student";
+import { computeMeanInterval, limitInterval } from "@/core/statistics/student";
 import type { RunGroup } from "./overlay";
 
 type Values = readonly [last: number | null, best: number | null, atStep: number | null];
@@ -35,14 +35,13 @@ function readValues(
 function formatMean(t: Text, metric: string, values: readonly (number | null)[]): string {
   const known = values.filter((value) => value !== null);
   if (known.length === 0) return NONE;
-  const { mean, low, high, n } = computeMeanInterval(known);
-  const [least, greatest] = getMetricRange(metric);
+  const { mean, low, high, n } = limitInterval(computeMeanInterval(known), getMetricRange(metric));
   const shown = formatMetricValue(metric, mean);
   if (low === null || high === null) return t("{mean}, n {n}", { mean: shown, n });
   return t("{mean} ({low} to {high}), n {n}", {
     mean: shown,
-    low: formatMetricValue(metric, Math.max(low, least)),
-    high: formatMetricValue(metric, Math.min(high, greatest)),
+    low: formatMetricValue(metric, low),
+    high: formatMetricValue(metric, high),
     n,
   });
 }

@@ -52,16 +52,20 @@ export function EvaluateOverview({ run }: { run: RunDetail }) {
   return (
     <>
       <StatStrip>
-        <Stat label={t("Recall @10")} value={formatShare(getMean("recall@10"))}>
+        <Stat label={t("Recall @10")} value={formatShare(getMean("recall@10"))} term="recall">
           {t("gold among the first 10")}
         </Stat>
-        <Stat label={t("Full support @10")} value={formatShare(getMean("full-support@10"))}>
+        <Stat
+          label={t("Full support @10")}
+          value={formatShare(getMean("full-support@10"))}
+          term="full-support"
+        >
           {t("all gold among the first 10")}
         </Stat>
-        <Stat label={t("MRR")} value={formatNumber(getMean("mrr"))}>
+        <Stat label={t("MRR")} value={formatNumber(getMean("mrr"))} term="mrr">
           {t("within the first {depth}", { depth: comparison.depth })}
         </Stat>
-        <Stat label={t("nDCG @10")} value={formatNumber(getMean("ndcg@10"))}>
+        <Stat label={t("nDCG @10")} value={formatNumber(getMean("ndcg@10"))} term="ndcg">
           {t("binary gains")}
         </Stat>
         <Stat label={t("Questions ranked")} value={formatInteger(ranked)}>

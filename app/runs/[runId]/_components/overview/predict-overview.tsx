@@ -59,12 +59,13 @@ export function PredictOverview({ run }: { run: RunDetail }) {
         </Stat>
         {compared ? (
           <>
-            <Stat label={t("Naive RAG")} value={formatShare(rag)}>
+            <Stat label={t("Naive RAG")} value={formatShare(rag)} term="naive-rag">
               {t("same questions, same generator")}
             </Stat>
             <Stat
               label={t("Gain Beyond RAG")}
               value={accuracy === null ? "–" : formatSigned(accuracy - rag)}
+              term="gain-beyond-rag"
             >
               {t("gained − lost")}
             </Stat>

@@ -1,13 +1,13 @@
 "use client";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@/app/_ui/link";
-import { useState } from "react";
 import type { Text } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
 import { Ceiling } from "@/app/_statistics/ceiling";
 import { TypesTable } from "@/app/_statistics/figure-parts";
 import { ATTRIBUTION_PARTS, sumAttribution } from "@/app/_statistics/attribution";
 import { formatInteger, formatShare } from "@/app/_lib/format/format";
+import { useQueryParams } from "@/app/_lib/hooks/use-params";
 import { useTRPC, type RunDetail, type RunStatistics } from "@/app/_lib/live/trpc";
 import { Select } from "@/app/_ui/field";
 import { QueryErrorState, Skeleton } from "@/app/_ui/states";
@@ -27,7 +27,8 @@ export function PredictStatistics({
   const t = useText();
   const runId = run.id;
   const trpc = useTRPC();
-  const [chosen, setChosen] = useState<string | null>(null);
+  const [params, setParams] = useQueryParams();
+  const chosen = params.get("scored");
   const query = useQuery(trpc.leaderboard.run.queryOptions({ runId }));
   if (query.isError)
     return <QueryErrorState title={t("The statistics could not be read")} query={query} />;
@@ -47,7 +48,7 @@ export function PredictStatistics({
           <Select
             className="w-auto min-w-0"
             value={formatResultName(shown)}
-            onChange={(event) => setChosen(event.target.value)}
+            onChange={(event) => setParams({ scored: event.target.value })}
           >
             {query.data.map((result) => (
               <option key={formatResultName(result)} value={formatResultName(result)}>

@@ -70,10 +70,14 @@ export function ServeOverview({ run, config }: { run: RunDetail; config: ServeCo
               {t("written, since the last report")}
             </Stat>
           ) : null}
-          <Stat label={t("Latency, median")} value={formatMilliseconds(p50)}>
+          <Stat label={t("Latency, median")} value={formatMilliseconds(p50)} term="service-latency">
             {t("latest 1024 requests")}
           </Stat>
-          <Stat label={t("Latency, 99th percentile")} value={formatMilliseconds(p99)}>
+          <Stat
+            label={t("Latency, 99th percentile")}
+            value={formatMilliseconds(p99)}
+            term="service-latency"
+          >
             {t("latest 1024 requests")}
           </Stat>
           <Stat

@@ -156,11 +156,11 @@ function Summary({ config, series }: SummaryProps) {
   return (
     <StatStrip>
       {isMeasured(HEADLINE_METRIC) ? (
-        <Stat label={t("Reward, training")} value={formatNumber(reward)}>
+        <Stat label={t("Reward, training")} value={formatNumber(reward)} term="reward">
           {formatRewardTerms(dropUnusedSettings(config).reward.weights)}
         </Stat>
       ) : null}
-      <Stat label={t("Held-out accuracy")} value={formatShare(accuracy)}>
+      <Stat label={t("Held-out accuracy")} value={formatShare(accuracy)} term="reward-and-accuracy">
         {first && accuracy !== null && first.step !== series[EVALUATION_METRIC]?.at(-1)?.step
           ? t("{points} points since step {step}", {
               points: formatSigned((accuracy - first.value) * 100),
@@ -170,10 +170,14 @@ function Summary({ config, series }: SummaryProps) {
       </Stat>
       {isMeasured("held-out/gbr") ? (
         <>
-          <Stat label={t("Naive RAG, held-out")} value={formatShare(rag)}>
+          <Stat label={t("Naive RAG, held-out")} value={formatShare(rag)} term="naive-rag">
             {t("same questions, same generator")}
           </Stat>
-          <Stat label={t("Gain Beyond RAG")} value={gbr === null ? "–" : formatSigned(gbr)}>
+          <Stat
+            label={t("Gain Beyond RAG")}
+            value={gbr === null ? "–" : formatSigned(gbr)}
+            term="gain-beyond-rag"
+          >
             {gbr === null
               ? null
               : gbr > 0
@@ -182,14 +186,22 @@ function Summary({ config, series }: SummaryProps) {
                   ? t("naive RAG answers more")
                   : t("as many")}
           </Stat>
-          <Stat label={t("Gold documents selected")} value={formatShare(selected)}>
+          <Stat
+            label={t("Gold documents selected")}
+            value={formatShare(selected)}
+            term="gold-found-and-kept"
+          >
             {retrieved === null
               ? null
               : t("{share} retrieved, held-out", { share: formatShare(retrieved) })}
           </Stat>
         </>
       ) : isMeasured("held-out/gold_retrieved") ? (
-        <Stat label={t("Gold documents retrieved")} value={formatShare(retrieved)}>
+        <Stat
+          label={t("Gold documents retrieved")}
+          value={formatShare(retrieved)}
+          term="gold-found-and-kept"
+        >
           {t("held-out")}
         </Stat>
       ) : null}
