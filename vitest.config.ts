@@ -65,9 +65,13 @@ const onServices = {
   hookTimeout: 2 * MINUTE_MS,
 };
 
+/** Tests that `npm test` leaves to `npm run test:long`, in files of which it runs the others. */
+const TAGS = [{ name: "long" }];
+
 export default defineConfig({
   resolve,
   test: {
+    tags: TAGS,
     projects: [
       defineTestProject(
         "unit",

@@ -4,16 +4,11 @@ import { connect, type Client } from "@/cli/lib/client";
 import { DEFAULT_TEMPLATES } from "@/core/pools/template";
 import { findPreset } from "@/core/presets/run-presets";
 import { findRecorded, type Recorded } from "./screenshots/pages";
+import { describeLook, LAPTOP, LOOKS } from "./support/looks";
 import { sendTracking } from "./support/mlflow";
 import { expect, findAccessibilityFaults, test, waitLive, emulateTheme } from "./support/product";
 
-/**
- * Every dialog of the product, held against WCAG 2.2 AA by axe in both themes, on a phone and on a laptop, and against the
- * edges of the window.
- */
-
-const LAPTOP = { width: 1440, height: 900 };
-const PHONE = { width: 390, height: 844 };
+/** Every dialog of the product, held against WCAG 2.2 AA by axe and against the edges of the window. */
 
 /** What the dialogs are opened of. */
 interface Things extends Recorded {
@@ -271,18 +266,12 @@ async function checkDialogs(
       await open(page);
       await expect(page.getByRole("dialog"), name).toBeVisible();
       await expect(page.locator("[role=dialog] .animate-pulse")).toHaveCount(0);
+      for (const look of LOOKS) {
+        await page.setViewportSize(look.size);
+        await emulateTheme(page, look.theme);
+        expect.soft(await findFaults(page, look.rules), describeLook(name, look)).toEqual([]);
+      }
       await emulateTheme(page, "light");
-      for (const size of [LAPTOP, PHONE]) {
-        await page.setViewportSize(size);
-        expect.soft(await findFaults(page), `${name}, ${size.width} pixels`).toEqual([]);
-      }
-      // The theme changes colours alone.
-      await emulateTheme(page, "dark");
-      for (const size of [PHONE, LAPTOP]) {
-        await page.setViewportSize(size);
-        const faults = await findFaults(page, ["color-contrast"]);
-        expect.soft(faults, `${name}, ${size.width} pixels, dark`).toEqual([]);
-      }
       opened = wanted;
     });
     await step.catch((error: unknown) => {
@@ -299,20 +288,20 @@ for (const [title, cases] of [
   ["runs", OF_RUNS],
   ["machines and receivers", OF_MACHINES],
 ] as const)
-  test(`every dialog of ${title} can be read and reached in both themes, on a phone and a laptop`, async ({
-    page,
-    productAddress,
-    productUrl,
-  }) => {
-    test.setTimeout(600_000);
-    // A button that is not there is told of, and the dialogs after it are looked at.
-    page.setDefaultTimeout(30_000);
-    const { client, close } = connect(productAddress);
-    const things = await makeThings(client, productUrl);
-    try {
-      await checkDialogs(page, cases, things);
-    } finally {
-      await things.remove();
-      close();
-    }
-  });
+  test(
+    `every dialog of ${title} can be read and reached on a phone, and in test:long in every look`,
+    { tag: "@looks" },
+    async ({ page, productAddress, productUrl }) => {
+      test.setTimeout(600_000);
+      // A button that is not there is told of, and the dialogs after it are looked at.
+      page.setDefaultTimeout(30_000);
+      const { client, close } = connect(productAddress);
+      const things = await makeThings(client, productUrl);
+      try {
+        await checkDialogs(page, cases, things);
+      } finally {
+        await things.remove();
+        close();
+      }
+    },
+  );

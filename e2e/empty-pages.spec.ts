@@ -1,5 +1,6 @@
 import { connect } from "@/cli/lib/client";
 import { RUN_SHELVES } from "@/contracts/api/run-list-values";
+import { describeLook, LOOKS } from "./support/looks";
 import {
   expect,
   findAccessibilityFaults,
@@ -8,11 +9,6 @@ import {
   waitLive,
   emulateTheme,
 } from "./support/product";
-
-const SIZES = [
-  { width: 1440, height: 900 },
-  { width: 390, height: 844 },
-];
 
 /** Pages, and what those say that have nothing to show. */
 const PAGES: Readonly<Record<string, string | null>> = {
@@ -63,32 +59,29 @@ async function listTraces(productAddress: string): Promise<string[]> {
   }
 }
 
-test("pages of a product on its first day can be read in both themes, on a phone and a laptop", async ({
-  page,
-  productAddress,
-}) => {
-  test.setTimeout(300_000);
-  expect(await listTraces(productAddress), "what was done in this product").toEqual([]);
-  for (const [address, text] of Object.entries(PAGES))
-    await test.step(address, async () => {
-      await page.goto(address);
-      await waitLive(page);
-      await expect(page.locator("main h1")).toBeVisible();
-      await expect(page.locator("main [aria-busy=true]")).toHaveCount(0);
-      if (text !== null) await expect(page.locator("main").getByText(text).first()).toBeVisible();
-      for (const size of SIZES) {
-        await page.setViewportSize(size);
-        const look = `${address}, ${size.width} pixels`;
-        expect.soft(await findAccessibilityFaults(page), look).toEqual([]);
-        expect.soft(await measureOverflow(page), look).toBeLessThanOrEqual(0);
-      }
-      // The theme changes colours alone.
-      await emulateTheme(page, "dark");
-      for (const size of SIZES.toReversed()) {
-        await page.setViewportSize(size);
-        const faults = await findAccessibilityFaults(page, ["color-contrast"]);
-        expect.soft(faults, `${address}, ${size.width} pixels, dark`).toEqual([]);
-      }
-      await emulateTheme(page, "light");
-    });
-});
+test(
+  "pages of a product on its first day can be read on a phone, and in test:long in every look",
+  { tag: "@looks" },
+  async ({ page, productAddress }) => {
+    test.setTimeout(300_000);
+    expect(await listTraces(productAddress), "what was done in this product").toEqual([]);
+    for (const [address, text] of Object.entries(PAGES))
+      await test.step(address, async () => {
+        await page.goto(address);
+        await waitLive(page);
+        await expect(page.locator("main h1")).toBeVisible();
+        await expect(page.locator("main [aria-busy=true]")).toHaveCount(0);
+        if (text !== null) await expect(page.locator("main").getByText(text).first()).toBeVisible();
+        for (const look of LOOKS) {
+          await page.setViewportSize(look.size);
+          await emulateTheme(page, look.theme);
+          const faults = await findAccessibilityFaults(page, look.rules);
+          expect.soft(faults, describeLook(address, look)).toEqual([]);
+          expect
+            .soft(await measureOverflow(page), describeLook(address, look))
+            .toBeLessThanOrEqual(0);
+        }
+        await emulateTheme(page, "light");
+      });
+  },
+);

@@ -18,8 +18,8 @@ export default defineConfig<{ product: Product }>({
   globalSetup: "./support/recorded-product.ts",
   workers: 1,
   fullyParallel: false,
-  // Tests of the tag @long belong to `npm run test:long`.
-  ...(process.env.S3_E2E_LONG ? { grep: /@long/ } : { grepInvert: /@long/ }),
+  // Tests of the tag @long belong to `npm run test:long`, those of @looks also, where they look more often.
+  ...(process.env.S3_E2E_LONG ? { grep: /@long|@looks/ } : { grepInvert: /@long/ }),
   // What passes only when repeated is named in the summary of `npm test`.
   retries: 1,
   // Beside checks and unit tests on two cores a page takes several times as long as alone.

@@ -10,6 +10,7 @@ import {
   type Shown,
 } from "./screenshots/pages";
 import { waitQuiet, watchRequests } from "./screenshots/picture";
+import { LAPTOP, PHONE } from "./support/looks";
 import {
   expect,
   findAccessibilityFaults,
@@ -18,9 +19,6 @@ import {
   waitLive,
   emulateTheme,
 } from "./support/product";
-
-const PHONE = { width: 390, height: 844 };
-const LAPTOP = { width: 1440, height: 900 };
 
 /** Opens every page of the product and its main states, one after the other, each until nothing of it loads any more. */
 async function openEach(

@@ -2,6 +2,7 @@ import type { Page, Route, WebSocketRoute } from "@playwright/test";
 import { connect } from "@/cli/lib/client";
 import { transformer } from "@/contracts/api/transformer";
 import { findRecorded } from "./screenshots/pages";
+import { describeLook, LOOKS } from "./support/looks";
 import {
   expect,
   findAccessibilityFaults,
@@ -14,25 +15,14 @@ import {
 
 /** Pages while they load, where nothing could be read, and while the server is away: held against WCAG 2.2 AA by axe. */
 
-const SIZES = [
-  { width: 1440, height: 900 },
-  { width: 390, height: 844 },
-];
-
-/** Holds what a page shows now against axe in both widths and themes; what stands around it other specs look at. */
+/** Holds what a page shows now against axe in each look; what stands around it other specs look at. */
 async function checkLooks(page: Page, name: string): Promise<void> {
-  for (const size of SIZES) {
-    await page.setViewportSize(size);
-    const faults = await findAccessibilityFaults(page, undefined, "main");
-    expect.soft(faults, `${name}, ${size.width} pixels`).toEqual([]);
-    expect.soft(await measureOverflow(page), `${name}, ${size.width}`).toBeLessThanOrEqual(0);
-  }
-  // The theme changes colours alone.
-  await emulateTheme(page, "dark");
-  for (const size of SIZES.toReversed()) {
-    await page.setViewportSize(size);
-    const faults = await findAccessibilityFaults(page, ["color-contrast"], "main");
-    expect.soft(faults, `${name}, ${size.width} pixels, dark`).toEqual([]);
+  for (const look of LOOKS) {
+    await page.setViewportSize(look.size);
+    await emulateTheme(page, look.theme);
+    const faults = await findAccessibilityFaults(page, look.rules, "main");
+    expect.soft(faults, describeLook(name, look)).toEqual([]);
+    expect.soft(await measureOverflow(page), describeLook(name, look)).toBeLessThanOrEqual(0);
   }
   await emulateTheme(page, "light");
 }
@@ -92,35 +82,36 @@ async function listAddresses(productAddress: string): Promise<string[]> {
   ];
 }
 
-test("no page has a fault that axe finds while what it shows is read, and none where that fails", async ({
-  page,
-  productAddress,
-}) => {
-  test.setTimeout(720_000);
-  await page.route("**/*", fetchWithoutData);
-  const open: Route[] = [];
-  for (const address of await listAddresses(productAddress)) {
-    await test.step(`${address} while it loads`, async () => {
-      await page.route(/\/trpc\//, (route) => void open.push(route));
-      await page.goto(address);
-      const waits = page.locator("main [aria-busy=true], main .animate-pulse");
-      await expect(waits.or(page.locator("main h1")).first()).toBeVisible();
-      await checkLooks(page, `${address} while it loads`);
-    });
-    await test.step(`${address} where nothing is read`, async () => {
-      await page.unroute(/\/trpc\//);
-      await page.route(/\/trpc\//, refuse);
-      await Promise.all(open.splice(0).map((route) => refuse(route).catch(() => undefined)));
-      await page.goto(address);
-      const waits = page.locator("main [aria-busy=true], main .animate-pulse");
-      await expect.soft(waits, `${address} waits for ever`).toHaveCount(0);
-      const said = page.locator("main").getByRole("alert").or(page.locator("main h1"));
-      await expect(said.first()).toBeVisible();
-      await checkLooks(page, `${address} where nothing is read`);
-      await page.unroute(/\/trpc\//);
-    });
-  }
-});
+test(
+  "no page has a fault that axe finds while what it shows is read, and none where that fails",
+  { tag: "@long" },
+  async ({ page, productAddress }) => {
+    test.setTimeout(720_000);
+    await page.route("**/*", fetchWithoutData);
+    const open: Route[] = [];
+    for (const address of await listAddresses(productAddress)) {
+      await test.step(`${address} while it loads`, async () => {
+        await page.route(/\/trpc\//, (route) => void open.push(route));
+        await page.goto(address);
+        const waits = page.locator("main [aria-busy=true], main .animate-pulse");
+        await expect(waits.or(page.locator("main h1")).first()).toBeVisible();
+        await checkLooks(page, `${address} while it loads`);
+      });
+      await test.step(`${address} where nothing is read`, async () => {
+        await page.unroute(/\/trpc\//);
+        await page.route(/\/trpc\//, refuse);
+        await Promise.all(open.splice(0).map((route) => refuse(route).catch(() => undefined)));
+        await page.goto(address);
+        const waits = page.locator("main [aria-busy=true], main .animate-pulse");
+        await expect.soft(waits, `${address} waits for ever`).toHaveCount(0);
+        const said = page.locator("main").getByRole("alert").or(page.locator("main h1"));
+        await expect(said.first()).toBeVisible();
+        await checkLooks(page, `${address} where nothing is read`);
+        await page.unroute(/\/trpc\//);
+      });
+    }
+  },
+);
 
 test("what could not be read is said with the reason and a way to ask again", async ({ page }) => {
   await page.route("**/*", fetchWithoutData);
@@ -134,25 +125,27 @@ test("what could not be read is said with the reason and a way to ask again", as
   await expect(alert).toHaveCount(0);
 });
 
-test("a page whose server is away can be read in both themes, on a phone and a laptop", async ({
-  page,
-}) => {
-  test.setTimeout(240_000);
-  const sockets = new Set<WebSocketRoute>();
-  let isAway = false;
-  await page.routeWebSocket(/\/trpc-ws/, (socket) => {
-    // Not at once: a routed socket that is closed before it opens tells the page of no error.
-    if (isAway) return void setTimeout(() => void socket.close(), 200);
-    socket.connectToServer();
-    sockets.add(socket);
-  });
-  await page.route(/\/trpc\//, (route) => (isAway ? route.abort() : route.fallback()));
-  await openRun(page, RECORDED.training);
-  await expect(page.locator('[data-chart="reward"] [data-curve]').first()).toBeVisible();
-  isAway = true;
-  for (const socket of sockets) await socket.close();
-  await expect(page.locator("[data-away]")).toBeVisible();
-  await checkLooks(page, "a run while the server is away");
-  isAway = false;
-  await expect(page.locator("[data-away]")).toHaveCount(0);
-});
+test(
+  "a page whose server is away can be read on a phone, and in test:long in every look",
+  { tag: "@looks" },
+  async ({ page }) => {
+    test.setTimeout(240_000);
+    const sockets = new Set<WebSocketRoute>();
+    let isAway = false;
+    await page.routeWebSocket(/\/trpc-ws/, (socket) => {
+      // Not at once: a routed socket that is closed before it opens tells the page of no error.
+      if (isAway) return void setTimeout(() => void socket.close(), 200);
+      socket.connectToServer();
+      sockets.add(socket);
+    });
+    await page.route(/\/trpc\//, (route) => (isAway ? route.abort() : route.fallback()));
+    await openRun(page, RECORDED.training);
+    await expect(page.locator('[data-chart="reward"] [data-curve]').first()).toBeVisible();
+    isAway = true;
+    for (const socket of sockets) await socket.close();
+    await expect(page.locator("[data-away]")).toBeVisible();
+    await checkLooks(page, "a run while the server is away");
+    isAway = false;
+    await expect(page.locator("[data-away]")).toHaveCount(0);
+  },
+);

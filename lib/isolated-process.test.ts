@@ -47,14 +47,18 @@ it("ends a process that loops", async () => {
   await expect(answers.next()).rejects.toThrow("x.bin cannot be read: nothing came of it for 4 s");
 });
 
-it("ends a process whose buffers or objects pass the limit of memory", async () => {
-  for (const does of ["inflate", "heap"])
-    await expect(collect(buildOptions(does, does === "heap" ? 5e7 : 200))).rejects.toMatchObject({
-      code: "invalid-input",
-      message: expect.stringContaining("needs more than 0.4 GiB of memory") as string,
-    });
-  expect(await askIsolated(buildOptions("inflate", 4))).toBe(4);
-});
+it(
+  "ends a process whose buffers or objects pass the limit of memory",
+  { tags: "long" },
+  async () => {
+    for (const does of ["inflate", "heap"])
+      await expect(collect(buildOptions(does, does === "heap" ? 5e7 : 200))).rejects.toMatchObject({
+        code: "invalid-input",
+        message: expect.stringContaining("needs more than 0.4 GiB of memory") as string,
+      });
+    expect(await askIsolated(buildOptions("inflate", 4))).toBe(4);
+  },
+);
 
 it("ends with its signal, and is not silent while nobody takes its answers", async () => {
   const abort = new AbortController();

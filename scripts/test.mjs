@@ -57,24 +57,28 @@ const LINES_OF_A_FAILURE = 60;
  * @property {boolean} [canRepeat] files given at the end of the command are run alone
  */
 
+/** The tag of tests that `npm test` leaves to `npm run test:long`. */
+const LONG = "long";
+
 /**
- * @param {import("./lib/schedule.mjs").Job & { minutes: number, project?: string }} job minutes: it is ended after so
- *   many; project: those of Vitest that it runs, * for any end of the name, by default that of the stage's name
+ * @param {import("./lib/schedule.mjs").Job & { minutes: number, projects?: string[], tags?: string }} job minutes: it is ended
+ *   after so many; projects: those of Vitest that it runs, * for any end of the name, by default that of the stage's name;
+ *   tags: of which tests
  * @returns {Stage}
  */
-const defineVitestStage = ({ minutes, project, ...job }) => ({
+const defineVitestStage = ({ minutes, projects, tags = `!${LONG}`, ...job }) => ({
   ...job,
   command: [
     ...findNodeProgram("vitest", "vitest.mjs"),
     "run",
-    "--project",
-    project ?? job.name,
+    ...(projects ?? [job.name]).flatMap((project) => ["--project", project]),
+    `--tagsFilter=${tags}`,
     "--reporter=default",
     "--reporter=json",
     `--outputFile.json=${join(REPORTS, `${job.name}.json`)}`,
   ],
   report: join(REPORTS, `${job.name}.json`),
-  read: readVitest,
+  read: (text) => readVitest(text, tags === LONG),
   canRepeat: true,
   limitMs: minutes * MINUTE_MS,
 });
@@ -128,7 +132,13 @@ const definePlaywrightStage = (name, env) => ({
 const STAGES = [
   definePlaywrightStage("browser"),
   defineVitestStage({ name: "engine", seconds: 600, memoryGb: 4, minutes: 70 }),
-  defineVitestStage({ name: "unit", project: "unit*", seconds: 360, memoryGb: 3, minutes: 40 }),
+  defineVitestStage({
+    name: "unit",
+    projects: ["unit*"],
+    seconds: 360,
+    memoryGb: 3,
+    minutes: 40,
+  }),
   defineVitestStage({ name: "retrieval", seconds: 300, memoryGb: 3, minutes: 40 }),
   defineVitestStage({ name: "db", seconds: 180, memoryGb: 3, minutes: 40 }),
   python,
@@ -141,8 +151,18 @@ const STAGES = [
     limitMs: 25 * MINUTE_MS,
   })),
 ];
+/** Projects of Vitest of whose tests some have the tag `long`. */
+const TAGGED = ["unit*", "retrieval", "db", "engine"];
 const LONG_STAGES = [
   defineVitestStage({ name: "long", seconds: 3600, memoryGb: 8, minutes: 6 * 60 }),
+  defineVitestStage({
+    name: "tagged-long",
+    projects: TAGGED,
+    seconds: 1200,
+    memoryGb: 6,
+    minutes: 90,
+    tags: LONG,
+  }),
   definePlaywrightStage("browser-long", { S3_E2E_LONG: "1" }),
 ];
 

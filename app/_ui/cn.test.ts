@@ -17,17 +17,21 @@ function listClasses(): string[] {
   return [...new Set(words)].filter((word) => twMerge(`${word} ${word}`) === word);
 }
 
-it("merges every two classes of the pages as the library's table of all classes does", () => {
-  const classes = listClasses();
-  expect(classes.length).toBeGreaterThan(400);
-  const different = classes.flatMap((one) =>
-    classes
-      .filter((other) => other !== one)
-      .map((other) => `${one} ${other}`)
-      .filter((both) => cn(both) !== twMerge(both)),
-  );
-  expect(different.slice(0, 50)).toEqual([]);
-});
+it(
+  "merges every two classes of the pages as the library's table of all classes does",
+  { tags: "long" },
+  () => {
+    const classes = listClasses();
+    expect(classes.length).toBeGreaterThan(400);
+    const different = classes.flatMap((one) =>
+      classes
+        .filter((other) => other !== one)
+        .map((other) => `${one} ${other}`)
+        .filter((both) => cn(both) !== twMerge(both)),
+    );
+    expect(different.slice(0, 50)).toEqual([]);
+  },
+);
 
 it.each([
   ["px-2 p-4", "p-4"],

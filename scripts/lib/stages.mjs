@@ -14,7 +14,7 @@
  * @property {number} numFailedTests
  * @property {number} numPendingTests
  * @property {number} [numTodoTests]
- * @property {{ name: string, status: string, message?: string, assertionResults: { status: string, fullName: string }[] }[]} testResults
+ * @property {{ name: string, status: string, message?: string, assertionResults: { status: string, fullName: string, tags?: string[] }[] }[]} testResults
  *
  * @typedef {object} PlaywrightSuite
  * @property {{ file: string, title: string, ok: boolean, tests: { status: string }[] }[]} [specs]
@@ -43,10 +43,12 @@ export const buildOutcome = (passed = 0, failed = 0, skipped = 0, failures = [],
 });
 
 /**
- * Vitest's json reporter. A file that cannot be loaded has no tests: it counts as one failure.
+ * Vitest's json reporter. A file that cannot be loaded has no tests: it counts as one failure. Tests that belong to the
+ * other of `npm test` and `npm run test:long` are there as skipped ones: they do not count.
  * @param {string} text
+ * @param {boolean} isLong whether tests of the tag `long` were run, or those without it
  */
-export function readVitest(text) {
+export function readVitest(text, isLong) {
   const report = /** @type {VitestReport} */ (JSON.parse(text));
   const broken = report.testResults.filter(
     (file) =>
@@ -55,12 +57,15 @@ export function readVitest(text) {
   const tests = report.testResults.flatMap((file) =>
     file.assertionResults.map((test) => ({ ...test, title: `${file.name}: ${test.fullName}` })),
   );
+  const leftOut = tests.filter(
+    ({ status, tags = [] }) => status === "skipped" && tags.includes("long") !== isLong,
+  );
   const failedTests = tests.filter(({ status }) => status === "failed");
   return {
     ...buildOutcome(
       report.numPassedTests,
       report.numFailedTests + broken.length,
-      report.numPendingTests + (report.numTodoTests ?? 0),
+      report.numPendingTests + (report.numTodoTests ?? 0) - leftOut.length,
       [
         ...failedTests.map(({ title }) => title),
         ...broken.map((file) => `${file.name}: ${(file.message ?? "").split("\n")[0]}`),

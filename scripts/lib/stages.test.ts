@@ -31,10 +31,28 @@ describe("reports", () => {
         },
       ],
     };
-    expect(readVitest(JSON.stringify(report))).toEqual({
+    expect(readVitest(JSON.stringify(report), false)).toEqual({
       ...buildOutcome(3, 2, 2, ["a.test.ts: it adds", "b.test.ts: Cannot find module x"]),
       files: ["a.test.ts", "b.test.ts"],
     });
+  });
+
+  it("of vitest count what is skipped, and not what belongs to the other of both commands", () => {
+    const skip = (fullName: string, ...tags: string[]) => ({ status: "skipped", fullName, tags });
+    const report = JSON.stringify({
+      numPassedTests: 3,
+      numFailedTests: 0,
+      numPendingTests: 3,
+      testResults: [
+        {
+          name: "a.test.ts",
+          status: "passed",
+          assertionResults: [skip("needs data"), skip("soaks", "long"), skip("soaks, too", "long")],
+        },
+      ],
+    });
+    expect(readVitest(report, false).skipped).toBe(1);
+    expect(readVitest(report, true).skipped).toBe(2);
   });
 
   it("name what passed only when its file was run again, and keep what failed twice", () => {

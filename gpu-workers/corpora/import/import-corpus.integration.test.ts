@@ -46,7 +46,7 @@ async function run(name: string, runId: string, path: string, killAfter: number)
 }
 
 describe("an import whose process is killed", () => {
-  it("goes on in the next process and ends with the same bytes", async () => {
+  it("goes on in the next process and ends with the same bytes", { tags: "long" }, async () => {
     const path = join(folder, "source.jsonl");
     const out = createWriteStream(path);
     const text = "words that make a passage of some length ".repeat(8);

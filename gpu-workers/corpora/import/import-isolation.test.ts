@@ -40,26 +40,30 @@ describe("a file that harms its reader", () => {
     60_000,
   );
 
-  it("by inflating ends with the reason, and takes neither disk nor memory", async () => {
-    const path = join(folder, "bomb.jsonl.gz");
-    const line = `${JSON.stringify({ id: "1", text: "x".repeat(1000) })}\n`;
-    // 400 MB in twenty members: the same file as one member of it, made in a twentieth of the time.
-    const member = gzipSync(line.repeat(20_000));
-    await writeFile(path, Buffer.concat(Array.from({ length: 20 }, () => member)));
-    await expect(importCorpus(buildImportOptions(folder, path))).rejects.toThrow(
-      "bomb.jsonl.gz unpacks to more than 200 times its size",
-    );
-    const wide = join(folder, "wide.json");
-    await writeFile(wide, `[{"id":"1","text":[${'["x"],'.repeat(8_000_000)}1]}]`);
-    await expect(
-      importCorpus(
-        buildImportOptions(folder, wide, {
-          runId: "00000000-0000-4000-8000-0000000000bb",
-          limits: { memoryBytes: 300 * 2 ** 20 },
-        }),
-      ),
-    ).rejects.toThrow("wide.json cannot be read: reading it needs more than 0.3 GiB of memory");
-  }, 60_000);
+  it(
+    "by inflating ends with the reason, and takes neither disk nor memory",
+    { tags: "long", timeout: 120_000 },
+    async () => {
+      const path = join(folder, "bomb.jsonl.gz");
+      const line = `${JSON.stringify({ id: "1", text: "x".repeat(1000) })}\n`;
+      // 400 MB in twenty members: the same file as one member of it, made in a twentieth of the time.
+      const member = gzipSync(line.repeat(20_000));
+      await writeFile(path, Buffer.concat(Array.from({ length: 20 }, () => member)));
+      await expect(importCorpus(buildImportOptions(folder, path))).rejects.toThrow(
+        "bomb.jsonl.gz unpacks to more than 200 times its size",
+      );
+      const wide = join(folder, "wide.json");
+      await writeFile(wide, `[{"id":"1","text":[${'["x"],'.repeat(8_000_000)}1]}]`);
+      await expect(
+        importCorpus(
+          buildImportOptions(folder, wide, {
+            runId: "00000000-0000-4000-8000-0000000000bb",
+            limits: { memoryBytes: 300 * 2 ** 20 },
+          }),
+        ),
+      ).rejects.toThrow("wide.json cannot be read: reading it needs more than 0.3 GiB of memory");
+    },
+  );
 
   it("is not begun where the disk has no room for it", async () => {
     const path = join(folder, "x.jsonl");

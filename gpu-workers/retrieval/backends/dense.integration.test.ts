@@ -75,23 +75,27 @@ describe("the dense retriever over Atlas", () => {
 
   // Atlas is the hardest case: cards of one form whose scores lie close together. The bar of 95% of the top 10 is the
   // retrieval bench's, on texts of their own; here the gold documents decide, and the top 10 is watched.
-  it("finds with int8 weights the gold documents that it finds with fp32, within a point, and nine tenths of the top 10", async () => {
-    const questions = await readQuestions(join(ATLAS_DIR, "held-out.jsonl"));
-    const queries = questions.map((question) => question.question);
-    const [a, b] = await Promise.all([int8.search(queries, 10), fp32.search(queries, 10)]);
-    const collectIds = (ranked: typeof a) =>
-      ranked.map((hits) => new Set(hits.map((hit) => hit.id)));
-    const [found, wanted] = [collectIds(a), collectIds(b)];
-    const fullSupport = (ids: Set<string>[]): number =>
-      ids.filter((own, q) => questions[q]!.goldIds.every((id) => own.has(id))).length /
-      questions.length;
-    const common = found.reduce(
-      (sum, own, q) => sum + [...own].filter((id) => wanted[q]!.has(id)).length,
-      0,
-    );
-    expect(fullSupport(found)).toBeGreaterThanOrEqual(fullSupport(wanted) - 0.01);
-    expect(common / (queries.length * 10)).toBeGreaterThanOrEqual(0.9);
-  });
+  it(
+    "finds with int8 weights the gold documents that it finds with fp32, within a point, and nine tenths of the top 10",
+    { tags: "long" },
+    async () => {
+      const questions = await readQuestions(join(ATLAS_DIR, "held-out.jsonl"));
+      const queries = questions.map((question) => question.question);
+      const [a, b] = await Promise.all([int8.search(queries, 10), fp32.search(queries, 10)]);
+      const collectIds = (ranked: typeof a) =>
+        ranked.map((hits) => new Set(hits.map((hit) => hit.id)));
+      const [found, wanted] = [collectIds(a), collectIds(b)];
+      const fullSupport = (ids: Set<string>[]): number =>
+        ids.filter((own, q) => questions[q]!.goldIds.every((id) => own.has(id))).length /
+        questions.length;
+      const common = found.reduce(
+        (sum, own, q) => sum + [...own].filter((id) => wanted[q]!.has(id)).length,
+        0,
+      );
+      expect(fullSupport(found)).toBeGreaterThanOrEqual(fullSupport(wanted) - 0.01);
+      expect(common / (queries.length * 10)).toBeGreaterThanOrEqual(0.9);
+    },
+  );
 
   it("gives descending scores and each document once, for any query and k", async () => {
     await fc.assert(
@@ -239,89 +243,97 @@ describe("opening a retriever", () => {
     await again.close();
   });
 
-  it("goes on from a builder that was cancelled or killed, and ends with the same index", async () => {
-    const path = join(folder, "killed.jsonl");
-    await writeFile(path, small(2 * BUILD_SLICE + 100));
-    const [undisturbed, disturbed] = [
-      join(folder, "undisturbed-indexes"),
-      join(folder, "disturbed-indexes"),
-    ];
-    const options = { corpusPath: path, encoder: "minilm", variant: "int8", indexDir: disturbed };
+  it(
+    "goes on from a builder that was cancelled or killed, and ends with the same index",
+    { tags: "long" },
+    async () => {
+      const path = join(folder, "killed.jsonl");
+      await writeFile(path, small(2 * BUILD_SLICE + 100));
+      const [undisturbed, disturbed] = [
+        join(folder, "undisturbed-indexes"),
+        join(folder, "disturbed-indexes"),
+      ];
+      const options = { corpusPath: path, encoder: "minilm", variant: "int8", indexDir: disturbed };
 
-    const stop = new AbortController();
-    const opening = openDenseRetriever({ ...options, signal: stop.signal }, ({ phase, done }) => {
-      if (phase === "encoding" && done > BUILD_SLICE / 2) stop.abort();
-    });
-    await expect(opening).rejects.toMatchObject({ code: "cancelled" });
+      const stop = new AbortController();
+      const opening = openDenseRetriever({ ...options, signal: stop.signal }, ({ phase, done }) => {
+        if (phase === "encoding" && done > BUILD_SLICE / 2) stop.abort();
+      });
+      await expect(opening).rejects.toMatchObject({ code: "cancelled" });
 
-    const script = join(folder, "build.ts");
-    await writeFile(
-      script,
-      `import { openDenseRetriever } from ${JSON.stringify(new URL("./dense.ts", import.meta.url).href)};\nvoid openDenseRetriever(${JSON.stringify(options)}, ({ phase, done }) => console.log(phase, done > ${BUILD_SLICE}));\n`,
-    );
-    const builder = spawn(process.execPath, ["--import", "tsx", script], {
-      stdio: ["ignore", "pipe", "inherit"],
-    });
-    for await (const output of builder.stdout as AsyncIterable<Buffer>) {
-      if (output.toString().includes("encoding true")) break;
-    }
-    const ended = once(builder, "exit");
-    builder.kill("SIGKILL");
-    await ended;
-    expect((await readdir(disturbed)).some((name) => name.endsWith(".building"))).toBe(true);
-
-    const encoded: number[] = [];
-    const resumed = await openDenseRetriever(
-      options,
-      ({ phase, done }) => phase === "encoding" && encoded.push(done),
-    );
-    expect(Math.min(...encoded)).toBeGreaterThan(BUILD_SLICE); // the first slice was on the disk
-    const { key } = resumed.describe();
-    expect(await readdir(disturbed)).toEqual([key]);
-    expect((await resumed.search(["passage number 7"], 300))[0]).toHaveLength(300);
-    await resumed.close();
-    await (await openDenseRetriever({ ...options, indexDir: undisturbed })).close();
-    const [a, b] = await Promise.all(
-      [disturbed, undisturbed].map((root) => readFile(join(root, key, "vectors.faiss"))),
-    );
-    expect(a?.equals(b ?? Buffer.alloc(0))).toBe(true);
-  });
-
-  it("builds any kind from the vectors of the flat index, told how to search", async () => {
-    const path = join(folder, "kinds.jsonl");
-    await writeFile(path, small(700));
-    const indexDir = join(folder, "kinds-indexes");
-    const openKind = (
-      index: string,
-      nprobe = 4,
-      onProgress?: (progress: RetrieverProgress) => void,
-    ): Promise<Retriever> =>
-      openDenseRetriever(
-        { corpusPath: path, encoder: "minilm", variant: "int8", indexDir, index, nprobe },
-        onProgress,
+      const script = join(folder, "build.ts");
+      await writeFile(
+        script,
+        `import { openDenseRetriever } from ${JSON.stringify(new URL("./dense.ts", import.meta.url).href)};\nvoid openDenseRetriever(${JSON.stringify(options)}, ({ phase, done }) => console.log(phase, done > ${BUILD_SLICE}));\n`,
       );
-    const flat = await openKind("Flat");
-    const [exact = []] = await flat.search(["This is passage number 7"], 20);
-    const found: Record<string, number> = {};
-    for (const kind of ["IVF8,Flat", "HNSW16", "PQ48x4", "IVF8,SQ8"]) {
-      const phases: string[] = [];
-      const retriever = await openKind(kind, 4, ({ phase }) => phases.push(phase));
-      expect(phases).not.toContain("encoding");
-      const [ranked = []] = await retriever.search(["This is passage number 7"], 20);
-      found[kind] = ranked.filter((hit) => exact.some(({ id }) => id === hit.id)).length;
-      ranked.forEach((hit, i) =>
-        expect(hit.score).toBeLessThanOrEqual(ranked[i - 1]?.score ?? Infinity),
+      const builder = spawn(process.execPath, ["--import", "tsx", script], {
+        stdio: ["ignore", "pipe", "inherit"],
+      });
+      for await (const output of builder.stdout as AsyncIterable<Buffer>) {
+        if (output.toString().includes("encoding true")) break;
+      }
+      const ended = once(builder, "exit");
+      builder.kill("SIGKILL");
+      await ended;
+      expect((await readdir(disturbed)).some((name) => name.endsWith(".building"))).toBe(true);
+
+      const encoded: number[] = [];
+      const resumed = await openDenseRetriever(
+        options,
+        ({ phase, done }) => phase === "encoding" && encoded.push(done),
       );
-      await retriever.close();
-    }
-    for (const [kind, hits] of Object.entries(found))
-      expect(hits, kind).toBeGreaterThanOrEqual(kind.includes("PQ") ? 3 : 10);
-    const [narrow, wide] = [await openKind("IVF8,Flat", 1), await openKind("IVF8,Flat", 8)];
-    expect(narrow.describe().key).not.toBe(wide.describe().key);
-    expect(await wide.search(["number 7"], 20)).toEqual(await flat.search(["number 7"], 20));
-    expect((await narrow.search(["number 7"], 700))[0]?.length).toBeLessThan(700);
-    await Promise.all([narrow.close(), wide.close(), flat.close()]);
-  });
+      expect(Math.min(...encoded)).toBeGreaterThan(BUILD_SLICE); // the first slice was on the disk
+      const { key } = resumed.describe();
+      expect(await readdir(disturbed)).toEqual([key]);
+      expect((await resumed.search(["passage number 7"], 300))[0]).toHaveLength(300);
+      await resumed.close();
+      await (await openDenseRetriever({ ...options, indexDir: undisturbed })).close();
+      const [a, b] = await Promise.all(
+        [disturbed, undisturbed].map((root) => readFile(join(root, key, "vectors.faiss"))),
+      );
+      expect(a?.equals(b ?? Buffer.alloc(0))).toBe(true);
+    },
+  );
+
+  it(
+    "builds any kind from the vectors of the flat index, told how to search",
+    { tags: "long" },
+    async () => {
+      const path = join(folder, "kinds.jsonl");
+      await writeFile(path, small(700));
+      const indexDir = join(folder, "kinds-indexes");
+      const openKind = (
+        index: string,
+        nprobe = 4,
+        onProgress?: (progress: RetrieverProgress) => void,
+      ): Promise<Retriever> =>
+        openDenseRetriever(
+          { corpusPath: path, encoder: "minilm", variant: "int8", indexDir, index, nprobe },
+          onProgress,
+        );
+      const flat = await openKind("Flat");
+      const [exact = []] = await flat.search(["This is passage number 7"], 20);
+      const found: Record<string, number> = {};
+      for (const kind of ["IVF8,Flat", "HNSW16", "PQ48x4", "IVF8,SQ8"]) {
+        const phases: string[] = [];
+        const retriever = await openKind(kind, 4, ({ phase }) => phases.push(phase));
+        expect(phases).not.toContain("encoding");
+        const [ranked = []] = await retriever.search(["This is passage number 7"], 20);
+        found[kind] = ranked.filter((hit) => exact.some(({ id }) => id === hit.id)).length;
+        ranked.forEach((hit, i) =>
+          expect(hit.score).toBeLessThanOrEqual(ranked[i - 1]?.score ?? Infinity),
+        );
+        await retriever.close();
+      }
+      for (const [kind, hits] of Object.entries(found))
+        expect(hits, kind).toBeGreaterThanOrEqual(kind.includes("PQ") ? 3 : 10);
+      const [narrow, wide] = [await openKind("IVF8,Flat", 1), await openKind("IVF8,Flat", 8)];
+      expect(narrow.describe().key).not.toBe(wide.describe().key);
+      expect(await wide.search(["number 7"], 20)).toEqual(await flat.search(["number 7"], 20));
+      expect((await narrow.search(["number 7"], 700))[0]?.length).toBeLessThan(700);
+      await Promise.all([narrow.close(), wide.close(), flat.close()]);
+    },
+  );
 
   it("refuses a kind that FAISS does not know, or that has too little to learn from, before it encodes", async () => {
     const path = join(folder, "few.jsonl");

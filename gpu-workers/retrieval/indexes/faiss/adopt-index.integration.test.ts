@@ -79,46 +79,50 @@ describe("adopting an index", () => {
     }
   });
 
-  it("joins the parts of a folder in their order, goes on where that was interrupted, and refuses a gap", async () => {
-    const bytes = await readFile(indexFile);
-    const parts = join(folder, "download");
-    await mkdir(parts);
-    for (const [i, name] of ["part_aa", "part_ab", "part_ac"].entries())
-      await writeFile(
-        join(parts, name),
-        bytes.subarray(i * 20_000, i === 2 ? undefined : (i + 1) * 20_000),
-      );
-    await writeFile(join(parts, "wiki-18.jsonl.gz"), "the corpus beside them");
-    const target = join(folder, "joined");
-    const paths = await findIndexFiles([parts]);
-    expect(paths.map((path) => basename(path))).toEqual(["part_aa", "part_ab", "part_ac"]);
-    const said: string[] = [];
-    const joining = joinIndexFiles(paths, target, (detail) => {
-      said.push(detail);
-      if (said.length === 3) throw new Error("killed");
-    });
-    await expect(joining).rejects.toThrow("killed");
-    // Killed while it wrote the third.
-    await appendFile(target, "half of a part");
-    await joinIndexFiles(paths, target, (detail) => said.push(detail));
-    expect(await readFile(target)).toEqual(bytes);
-    expect(said.slice(3)).toEqual([
-      "2 of 3 parts are joined already",
-      "joining part 3 of 3: part_ac",
-    ]);
-    const adopt = {
-      ...common(),
-      files: [parts],
-      factory: "Flat",
-      indexDir: join(folder, "of-folder"),
-    };
-    expect(await adoptIndex(adopt)).toMatchObject({ count: 40, dim: 384 });
-    await rm(join(parts, "part_ab"));
-    for (const files of [[parts], [join(parts, "part_aa"), join(parts, "part_ac")]])
-      await expect(adoptIndex({ ...adopt, files, indexDir: join(folder, "gap") })).rejects.toThrow(
-        "The part part_ab is missing",
-      );
-  });
+  it(
+    "joins the parts of a folder in their order, goes on where that was interrupted, and refuses a gap",
+    { tags: "long" },
+    async () => {
+      const bytes = await readFile(indexFile);
+      const parts = join(folder, "download");
+      await mkdir(parts);
+      for (const [i, name] of ["part_aa", "part_ab", "part_ac"].entries())
+        await writeFile(
+          join(parts, name),
+          bytes.subarray(i * 20_000, i === 2 ? undefined : (i + 1) * 20_000),
+        );
+      await writeFile(join(parts, "wiki-18.jsonl.gz"), "the corpus beside them");
+      const target = join(folder, "joined");
+      const paths = await findIndexFiles([parts]);
+      expect(paths.map((path) => basename(path))).toEqual(["part_aa", "part_ab", "part_ac"]);
+      const said: string[] = [];
+      const joining = joinIndexFiles(paths, target, (detail) => {
+        said.push(detail);
+        if (said.length === 3) throw new Error("killed");
+      });
+      await expect(joining).rejects.toThrow("killed");
+      // Killed while it wrote the third.
+      await appendFile(target, "half of a part");
+      await joinIndexFiles(paths, target, (detail) => said.push(detail));
+      expect(await readFile(target)).toEqual(bytes);
+      expect(said.slice(3)).toEqual([
+        "2 of 3 parts are joined already",
+        "joining part 3 of 3: part_ac",
+      ]);
+      const adopt = {
+        ...common(),
+        files: [parts],
+        factory: "Flat",
+        indexDir: join(folder, "of-folder"),
+      };
+      expect(await adoptIndex(adopt)).toMatchObject({ count: 40, dim: 384 });
+      await rm(join(parts, "part_ab"));
+      for (const files of [[parts], [join(parts, "part_aa"), join(parts, "part_ac")]])
+        await expect(
+          adoptIndex({ ...adopt, files, indexDir: join(folder, "gap") }),
+        ).rejects.toThrow("The part part_ab is missing");
+    },
+  );
 
   it("refuses one that was truncated since, in one file or joined of parts, and encodes nothing in its place", async () => {
     const bytes = await readFile(indexFile);
@@ -223,40 +227,44 @@ describe.skipIf(!existsSync(CASE))("case 70 (skipped where ../shared/cases is no
     await retriever.close();
   });
 
-  it("refuses ids that are not the rows, under any wrapper, and one adopted before this was checked", async () => {
-    for (const [kind, label] of [
-      ["idmap", "100"],
-      ["idmap1", "6"],
-    ] as const) {
-      const own = await readFile(join(CASE, `${kind}.index`));
-      const flat = own.subarray(37, own.length - 8 - 6 * 8);
-      const files = {
-        bare: own,
-        transformed: wrap("IxPT", own, Buffer.alloc(4)),
-        refined: wrap("IxRF", own, Buffer.concat([flat, float32(1)])),
-        nested: wrap("IxMp", wrap("IxPT", own, Buffer.alloc(4)), idMap([0, 1, 2, 3, 4, 5])),
-      };
-      for (const [name, bytes] of Object.entries(files)) {
-        const file = join(folder, `${kind}-${name}.index`);
-        await writeFile(file, bytes);
-        const refused = adoptCase(kind, name === "bare" ? "IDMap,Flat" : "IDMap", file);
-        await expect(refused, name).rejects.toMatchObject({ code: "unsupported" });
-        if (name !== "nested") await expect(refused).rejects.toThrow(`(${label}, for example)`);
+  it(
+    "refuses ids that are not the rows, under any wrapper, and one adopted before this was checked",
+    { tags: "long" },
+    async () => {
+      for (const [kind, label] of [
+        ["idmap", "100"],
+        ["idmap1", "6"],
+      ] as const) {
+        const own = await readFile(join(CASE, `${kind}.index`));
+        const flat = own.subarray(37, own.length - 8 - 6 * 8);
+        const files = {
+          bare: own,
+          transformed: wrap("IxPT", own, Buffer.alloc(4)),
+          refined: wrap("IxRF", own, Buffer.concat([flat, float32(1)])),
+          nested: wrap("IxMp", wrap("IxPT", own, Buffer.alloc(4)), idMap([0, 1, 2, 3, 4, 5])),
+        };
+        for (const [name, bytes] of Object.entries(files)) {
+          const file = join(folder, `${kind}-${name}.index`);
+          await writeFile(file, bytes);
+          const refused = adoptCase(kind, name === "bare" ? "IDMap,Flat" : "IDMap", file);
+          await expect(refused, name).rejects.toMatchObject({ code: "unsupported" });
+          if (name !== "nested") await expect(refused).rejects.toThrow(`(${label}, for example)`);
+        }
       }
-    }
-    const { directory } = await adoptCase("idmap", "IDMap,Flat", await writeRowsAsIds());
-    const manifest = await readIndexManifest(directory);
-    await writeIndexManifest(directory, { ...manifest, file: join(CASE, "idmap.index") });
-    await expect(
-      openDenseRetriever({
-        corpusPath: join(CASE, "corpus-idmap.jsonl"),
-        encoder: "minilm",
-        variant: "fp32",
-        index: "IDMap,Flat",
-        indexDir: join(directory, ".."),
-      }),
-    ).rejects.toMatchObject({ code: "unsupported" });
-  });
+      const { directory } = await adoptCase("idmap", "IDMap,Flat", await writeRowsAsIds());
+      const manifest = await readIndexManifest(directory);
+      await writeIndexManifest(directory, { ...manifest, file: join(CASE, "idmap.index") });
+      await expect(
+        openDenseRetriever({
+          corpusPath: join(CASE, "corpus-idmap.jsonl"),
+          encoder: "minilm",
+          variant: "fp32",
+          index: "IDMap,Flat",
+          indexDir: join(directory, ".."),
+        }),
+      ).rejects.toMatchObject({ code: "unsupported" });
+    },
+  );
 
   it("takes ids that are the rows in another order, and lists (IVF) only with those", async () => {
     const { count } = await adoptCase("idmap1", "IDMap,Flat", await writeRowsAsIds());

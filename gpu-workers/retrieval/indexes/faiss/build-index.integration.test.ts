@@ -70,6 +70,7 @@ const AUTO: [kind: RegExp, memoryBytes: number, recall: number][] = [
 describe("an index made of a flat one", () => {
   it.each(AUTO)(
     "of the kind that `auto` takes where memory is short: %s",
+    { tags: "long" },
     async (kind, memoryBytes, recall) => {
       const { plan, identity, done } = build("auto", memoryBytes);
       expect(plan.factory).toMatch(kind);
