@@ -28,12 +28,19 @@ export type ButtonProps = ComponentProps<"button"> &
   VariantProps<typeof button> & { asChild?: boolean };
 
 /** A button. `asChild` gives its look to a link. A button with only an icon needs an aria-label. */
-export function Button({ className, variant, size, asChild, type, ...props }: ButtonProps) {
+export function Button({
+  className,
+  variant,
+  size,
+  asChild,
+  type = "button",
+  ...props
+}: ButtonProps) {
   const Component = asChild ? Slot : "button";
   return (
     <Component
       className={cn(button({ variant, size }), className)}
-      {...(asChild ? {} : { type: type ?? "button" })}
+      {...(asChild ? {} : { type })}
       {...props}
     />
   );

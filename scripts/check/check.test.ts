@@ -62,6 +62,20 @@ describe("two folders that import each other", () => {
   });
 });
 
+describe("rules that need types", () => {
+  it("refuse a promise that nobody waits for", () => {
+    const { status, output } = runNode(
+      "node_modules/oxlint/bin/oxlint",
+      "--type-aware",
+      "--config",
+      "scripts/check/typed-rules.json",
+      "scripts/check/fixtures/promise",
+    );
+    expect(status).not.toBe(0);
+    expect(output).toContain("no-floating-promises");
+  });
+});
+
 describe("layers", () => {
   const linter = new Linter({ cwd: ROOT });
   const lint = (file: string, code: string): string[] =>

@@ -78,7 +78,11 @@ describe("a predict run", () => {
     const run = createContext(
       buildConfig(url, { scorer: "judge", judge: { model: "j", endpoint: judge.url } }),
     );
-    await predict(run).finally(() => judge.close());
+    try {
+      await predict(run);
+    } finally {
+      await judge.close();
+    }
     expect(run.preflightItems.find(({ name }) => name === "judge")).toMatchObject({
       state: "ready",
       detail: expect.stringContaining("neither yes nor no") as unknown,
@@ -106,7 +110,11 @@ describe("a predict run", () => {
         },
       }),
     );
-    await predict(run).finally(() => judge.close());
+    try {
+      await predict(run);
+    } finally {
+      await judge.close();
+    }
     // The preflight's question to the judge is none of the run's.
     expect(
       ["calls", "prompt_tokens", "completion_tokens", "cost_usd"].map(

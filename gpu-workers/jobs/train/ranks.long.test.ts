@@ -135,7 +135,12 @@ describe.skipIf(!canTrainHere)("the default preset on two ranks", () => {
         },
       });
       const config = configure({ steps: STEPS, evaluation: { every: 0, questions: 0 } });
-      const run = await train("recorded", recorded, config).finally(() => services.close());
+      let run: MemoryContext;
+      try {
+        run = await train("recorded", recorded, config);
+      } finally {
+        await services.close();
+      }
       expect(run.points("actor/grad_norm").map(({ step }) => step)).toEqual(
         Array.from({ length: STEPS }, (_, i) => i + 1),
       );

@@ -42,9 +42,12 @@ it.skipIf(!canMakeMachines)(
   async () => {
     const folder = await mkdtemp(join(tmpdir(), "s3m-"));
     const script = resolveInRoot("gpu-workers", "engine", "tests", "two_machines.py");
-    const { stdout } = await promisify(execFile)(PYTHON, [script, folder], {
-      maxBuffer: 2 ** 26,
-    }).finally(() => rm(folder, { recursive: true, force: true }));
+    let stdout: string;
+    try {
+      ({ stdout } = await promisify(execFile)(PYTHON, [script, folder], { maxBuffer: 2 ** 26 }));
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
     const findings = stdout
       .split("\n")
       .filter((line) => line.startsWith('{"finding"'))
