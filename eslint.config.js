@@ -121,8 +121,8 @@ export default tseslint.config(
               "startsWith",
               "endsWith",
               // What these are given is a name, and no text.
-              "^is[A-Z]",
-              "Props$",
+              "is[A-Z]\\w+",
+              "\\w+Props",
             ],
           },
           "jsx-components": { exclude: ["code", "kbd", "pre"] },
