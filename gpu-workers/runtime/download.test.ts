@@ -56,7 +56,8 @@ function serveRanges(body: Buffer, breakAfter: () => number | null = () => null,
     });
     const cut = breakAfter();
     if (cut === null) return void response.end(rest);
-    response.write(rest.subarray(0, cut), () => setTimeout(() => response.destroy(), 150));
+    // Time for what was written to come to the file, also where the machine is busy.
+    response.write(rest.subarray(0, cut), () => setTimeout(() => response.destroy(), 500));
   };
 }
 
