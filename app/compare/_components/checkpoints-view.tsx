@@ -5,7 +5,7 @@ import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_ui/cn";
 import { formatInteger, formatWords } from "@/app/_lib/format/format";
 import { useTRPC, type CheckpointAnswer } from "@/app/_lib/live/trpc";
-import { useQueryParams } from "@/app/_lib/hooks/use-params";
+import { useQueryParams, useQuickParam } from "@/app/_lib/hooks/use-params";
 import { Card, CardHeader } from "@/app/_ui/card";
 import { Select } from "@/app/_ui/field";
 import { ScoreMark } from "@/app/_ui/score-mark";
@@ -35,6 +35,7 @@ export function CheckpointsView({ runId }: { runId: string }) {
   const t = useText();
   const trpc = useTRPC();
   const [params, setParams] = useQueryParams();
+  const [chosenSteps, setChosenSteps] = useQuickParam("steps");
   const run = useQuery(trpc.runs.get.queryOptions({ id: runId }));
   const steps = useQuery(trpc.episodes.steps.queryOptions({ runId }));
   const evaluated = steps.data?.filter((s) => s.phase === "held-out").map((s) => s.step ?? 0) ?? [];
@@ -57,14 +58,14 @@ export function CheckpointsView({ runId }: { runId: string }) {
     trpc.compare.checkpoints.queryOptions(questionId === null ? skipToken : { runId, questionId }),
   );
   const points = course.data ?? [];
-  const shown = chooseShown(points, params.get("steps"));
+  const shown = chooseShown(points, chosenSteps || null);
   const failed = [run, steps, questions, course].find((q) => q.isError);
   const toggle = (step: number) => {
     const now = shown.map((p) => p.step);
     const next = now.includes(step)
       ? now.filter((s) => s !== step)
       : [...now, step].slice(-SIDE_BY_SIDE);
-    setParams({ steps: next.sort((a, b) => a - b).join(",") });
+    setChosenSteps(next.sort((a, b) => a - b).join(","));
   };
   return (
     <>

@@ -5,7 +5,7 @@ import { Link } from "@/app/_ui/link";
 import { useText } from "@/app/_i18n/text-provider";
 import { ComparisonView } from "@/app/_retrieval/comparison-view";
 import { useTRPC } from "@/app/_lib/live/trpc";
-import { useQueryParams } from "@/app/_lib/hooks/use-params";
+import { useQueryParams, useQuickParam } from "@/app/_lib/hooks/use-params";
 import { Button } from "@/app/_ui/button";
 import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
 import { TERMINAL_STATES } from "@/core/run/transitions";
@@ -18,8 +18,9 @@ import { RunPicker } from "./run-picker";
 export function RetrievalView({ metric }: { metric: string }) {
   const t = useText();
   const trpc = useTRPC();
-  const [params, setParams] = useQueryParams();
-  const chosen = (params.get("runs") ?? "").split(",").filter(Boolean);
+  const [, setParams] = useQueryParams();
+  const [runs, setRuns] = useQuickParam("runs");
+  const chosen = runs.split(",").filter(Boolean);
   const list = useQuery(trpc.retrievalEvaluation.list.queryOptions());
   const comparison = useQuery(
     trpc.retrievalEvaluation.compare.queryOptions(
@@ -69,7 +70,10 @@ export function RetrievalView({ metric }: { metric: string }) {
             rows={list.data}
             metric={metric}
             chosen={chosen}
-            onChange={(ids) => setParams({ runs: ids.join(",") || null, show: null })}
+            onChange={(ids) => {
+              setRuns(ids.join(","));
+              setParams({ show: null });
+            }}
           />
         )}
       </div>

@@ -46,3 +46,18 @@ it("offers the parameters that other trainers reported", async () => {
   await user.click(await screen.findByRole("checkbox", { name: /^optim\/max-lr/ }));
   expect(onColumns).toHaveBeenCalledExactlyOnceWith(["param:optim/max-lr"]);
 });
+
+it("keeps what was chosen before the address was read again", async () => {
+  const onColumns = vi.fn();
+  const facets = { tags: [], presets: [], metrics: [], parameters: ["first", "second"] };
+  renderPage(<ColumnsDialog columns={[]} onColumns={onColumns} onClose={() => undefined} />, {
+    "runs.facets": () => facets,
+  });
+  const user = userEvent.setup({ delay: null });
+  for (const name of facets.parameters) {
+    await user.clear(screen.getByLabelText("Search metrics and settings"));
+    await user.type(screen.getByLabelText("Search metrics and settings"), name);
+    await user.click(await screen.findByRole("checkbox", { name: new RegExp(`^${name}`) }));
+  }
+  expect(onColumns).toHaveBeenLastCalledWith(["param:first", "param:second"]);
+});

@@ -56,6 +56,15 @@ export function ColumnsDialog({
   const found = all.filter((column) => column.toLowerCase().includes(text.trim().toLowerCase()));
   // Chosen ones first, as they were when the dialog opened: a row that is clicked stays where it is.
   const [first] = useState(columns);
+  // The address is read late: a second click must not undo the first.
+  const [chosen, setChosen] = useState(columns);
+  const toggle = (column: string): void => {
+    const next = chosen.includes(column)
+      ? chosen.filter((one) => one !== column)
+      : [...chosen, column];
+    setChosen(next);
+    onColumns(next);
+  };
   const ordered = [...first, ...found.filter((column) => !first.includes(column))];
   return (
     <Dialog
@@ -76,20 +85,16 @@ export function ColumnsDialog({
       />
       <ul className="mt-3 max-h-80 overflow-y-auto">
         {ordered.slice(0, MOST_SHOWN).map((column) => {
-          const chosen = columns.includes(column);
+          const isChosen = chosen.includes(column);
           return (
             <li key={column} className="flex items-center">
               <label className="flex min-w-0 flex-1 cursor-pointer items-center gap-2 rounded px-1 py-1 hover:bg-muted">
                 <input
                   type="checkbox"
                   className="size-4 accent-primary"
-                  checked={chosen}
-                  disabled={!chosen && columns.length >= MOST_COLUMNS}
-                  onChange={() =>
-                    onColumns(
-                      chosen ? columns.filter((one) => one !== column) : [...columns, column],
-                    )
-                  }
+                  checked={isChosen}
+                  disabled={!isChosen && chosen.length >= MOST_COLUMNS}
+                  onChange={() => toggle(column)}
                 />
                 <span className="min-w-0 flex-1 truncate font-mono text-xs">
                   {column.slice(column.indexOf(":") + 1)}

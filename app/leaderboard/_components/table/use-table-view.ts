@@ -1,20 +1,20 @@
 import { formatSort, getNextSort, readSort } from "@/app/_lib/format/table-sort";
 import type { Leaderboard } from "@/app/_lib/live/trpc";
-import { useQueryParams } from "@/app/_lib/hooks/use-params";
+import { useQueryParams, useQuickParam } from "@/app/_lib/hooks/use-params";
 import { arrangeRows } from "./arrange-rows";
 
-const readKeys = (text: string | null): string[] => (text ? text.split(",") : []);
+const readKeys = (text: string): string[] => (text ? text.split(",") : []);
+const toggleKey = (keys: readonly string[], key: string): string =>
+  (keys.includes(key) ? keys.filter((one) => one !== key) : [...keys, key]).join(",");
 
 /** The table's rows as the address arranges them: sort, q (search), pin and open (keys of rows). */
 export function useTableView(board: Leaderboard) {
   const [params, setParams] = useQueryParams();
   const sort = readSort(params.get("sort"));
-  const pinned = readKeys(params.get("pin"));
-  const open = readKeys(params.get("open"));
-  const toggle = (name: "pin" | "open", keys: readonly string[], key: string): void =>
-    setParams({
-      [name]: (keys.includes(key) ? keys.filter((one) => one !== key) : [...keys, key]).join(","),
-    });
+  const [pin, setPin] = useQuickParam("pin");
+  const [opened, setOpened] = useQuickParam("open");
+  const pinned = readKeys(pin);
+  const open = readKeys(opened);
   return {
     rows: arrangeRows(board, { sort, search: params.get("q") ?? "", pinned }),
     sort,
@@ -24,8 +24,8 @@ export function useTableView(board: Leaderboard) {
       const next = getNextSort(sort, column);
       setParams({ sort: next && formatSort(next) });
     },
-    onPin: (key: string): void => toggle("pin", pinned, key),
-    onOpen: (key: string): void => toggle("open", open, key),
+    onPin: (key: string): void => setPin(toggleKey(pinned, key)),
+    onOpen: (key: string): void => setOpened(toggleKey(open, key)),
   };
 }
 export type TableView = ReturnType<typeof useTableView>;
