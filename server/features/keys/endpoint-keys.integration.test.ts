@@ -73,7 +73,7 @@ describe("stored keys", () => {
   });
 
   it("are given to the worker that runs a run which names them, for their own server alone", async () => {
-    const server = await startTestServer();
+    const server = await startTestServer({ timings: { leaseMs: 60_000 } });
     try {
       await storeSamples(server.plane);
       const worker = await server.worker();

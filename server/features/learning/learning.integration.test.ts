@@ -33,7 +33,7 @@ describe("whether a run learns", () => {
   const read = async () => (await server.plane.learningReader.read([ref.runId]))[ref.runId];
 
   beforeAll(async () => {
-    server = await startTestServer();
+    server = await startTestServer({ timings: { leaseMs: 60_000 } });
     await storeSamples(server.plane);
     worker = await server.worker();
     await server.plane.runs.create(getPresetConfig(), { actor: "test", preset: null });
