@@ -153,96 +153,100 @@ async function listIndexes(corpus: string) {
 const workerId = async (): Promise<string> => (await server.plane.workerReader.list())[0]?.id ?? "";
 
 describe("the plan of an index", { timeout: 240_000 }, () => {
-  it("says what it costs on the worker, at the pace of a sample, and what is there already", async () => {
-    const path = join(folder, "source.jsonl");
-    await writeFile(
-      path,
-      Array.from({ length: 300 }, (_, i) =>
-        JSON.stringify({
-          id: String(i),
-          title: `Lake ${i}`,
-          text: `Lake ${i} lies ${i * 7} metres above the sea.`,
-        }),
-      ).join("\n"),
-    );
-    await waitForEnd(await launch("lakes", { kind: "path", path }));
-    const plan = async (input: object) =>
-      indexPlanResultSchema.parse(
-        (await runTask({ kind: "index-plan", corpus: "lakes", ...input })).result,
+  it(
+    "says what it costs on the worker, at the pace of a sample, and what is there already",
+    { tags: "long" },
+    async () => {
+      const path = join(folder, "source.jsonl");
+      await writeFile(
+        path,
+        Array.from({ length: 300 }, (_, i) =>
+          JSON.stringify({
+            id: String(i),
+            title: `Lake ${i}`,
+            text: `Lake ${i} lies ${i * 7} metres above the sea.`,
+          }),
+        ).join("\n"),
       );
-    const hybrid = await plan({ retriever: { kind: "hybrid" } });
-    expect(hybrid).toMatchObject({
-      passages: 300,
-      indexes: [
-        {
-          index: "Flat",
-          isThere: false,
-          fileBytes: 300 * 384 * 4,
-          buildBytes: 0,
-          trainingVectors: 0,
-          reason: expect.stringContaining("exact search") as string,
-        },
-        { index: "BM25", isThere: false },
-      ],
-    });
-    for (const { passagesPerSecond, seconds } of hybrid.indexes)
-      expect(seconds).toBeCloseTo(300 / (passagesPerSecond ?? 0));
-    expect(hybrid.freeDiskBytes).toBeGreaterThan(0);
-    expect(hybrid.memoryBytes).toBeGreaterThan(2 ** 30);
+      await waitForEnd(await launch("lakes", { kind: "path", path }));
+      const plan = async (input: object) =>
+        indexPlanResultSchema.parse(
+          (await runTask({ kind: "index-plan", corpus: "lakes", ...input })).result,
+        );
+      const hybrid = await plan({ retriever: { kind: "hybrid" } });
+      expect(hybrid).toMatchObject({
+        passages: 300,
+        indexes: [
+          {
+            index: "Flat",
+            isThere: false,
+            fileBytes: 300 * 384 * 4,
+            buildBytes: 0,
+            trainingVectors: 0,
+            reason: expect.stringContaining("exact search") as string,
+          },
+          { index: "BM25", isThere: false },
+        ],
+      });
+      for (const { passagesPerSecond, seconds } of hybrid.indexes)
+        expect(seconds).toBeCloseTo(300 / (passagesPerSecond ?? 0));
+      expect(hybrid.freeDiskBytes).toBeGreaterThan(0);
+      expect(hybrid.memoryBytes).toBeGreaterThan(2 ** 30);
 
-    // What a corpus will cost that no worker has yet: upstream's, in a tenth of what its vectors take.
-    const absent = await plan({
-      passages: 21_015_324,
-      corpus: "wiki-18",
-      retriever: { kind: "dense" },
-    });
-    expect(absent).toMatchObject({
-      passages: 21_015_324,
-      indexes: [{ isThere: false, diskBytes: expect.any(Number) as number }],
-    });
-    expect(absent.indexes[0]?.seconds).toBeGreaterThan(3600);
+      // What a corpus will cost that no worker has yet: upstream's, in a tenth of what its vectors take.
+      const absent = await plan({
+        passages: 21_015_324,
+        corpus: "wiki-18",
+        retriever: { kind: "dense" },
+      });
+      expect(absent).toMatchObject({
+        passages: 21_015_324,
+        indexes: [{ isThere: false, diskBytes: expect.any(Number) as number }],
+      });
+      expect(absent.indexes[0]?.seconds).toBeGreaterThan(3600);
 
-    expect(
-      (
+      expect(
+        (
+          await runTask({
+            kind: "query",
+            corpus: "lakes",
+            retriever: { kind: "bm25" },
+            query: "Lake 7",
+          })
+        ).state,
+      ).toBe("succeeded");
+      const built = await plan({ retriever: { kind: "bm25" } });
+      expect(built.indexes).toMatchObject([
+        { index: "BM25", isThere: true, passagesPerSecond: null, seconds: 0 },
+      ]);
+      // The sample told the size of the whole.
+      const [report] = await listIndexes("lakes");
+      expect(Math.abs((hybrid.indexes[1]?.fileBytes ?? 0) / (report?.bytes ?? 1) - 1)).toBeLessThan(
+        0.1,
+      );
+
+      expect(
         await runTask({
-          kind: "query",
+          kind: "index-plan",
           corpus: "lakes",
-          retriever: { kind: "bm25" },
-          query: "Lake 7",
-        })
-      ).state,
-    ).toBe("succeeded");
-    const built = await plan({ retriever: { kind: "bm25" } });
-    expect(built.indexes).toMatchObject([
-      { index: "BM25", isThere: true, passagesPerSecond: null, seconds: 0 },
-    ]);
-    // The sample told the size of the whole.
-    const [report] = await listIndexes("lakes");
-    expect(Math.abs((hybrid.indexes[1]?.fileBytes ?? 0) / (report?.bytes ?? 1) - 1)).toBeLessThan(
-      0.1,
-    );
-
-    expect(
-      await runTask({
-        kind: "index-plan",
-        corpus: "lakes",
-        retriever: { kind: "dense", encoder: "e5-base-v2" },
-      }),
-    ).toMatchObject({
-      state: "failed",
-      error: {
-        code: "not-found",
-        message: expect.stringContaining("the encoder e5-base-v2 is not installed") as string,
-      },
-    });
-    expect(
-      await runTask({
-        kind: "index-plan",
-        corpus: "lakes",
-        retriever: { kind: "remote", url: "http://x" },
-      }),
-    ).toMatchObject({ state: "failed", error: { code: "unsupported" } });
-  });
+          retriever: { kind: "dense", encoder: "e5-base-v2" },
+        }),
+      ).toMatchObject({
+        state: "failed",
+        error: {
+          code: "not-found",
+          message: expect.stringContaining("the encoder e5-base-v2 is not installed") as string,
+        },
+      });
+      expect(
+        await runTask({
+          kind: "index-plan",
+          corpus: "lakes",
+          retriever: { kind: "remote", url: "http://x" },
+        }),
+      ).toMatchObject({ state: "failed", error: { code: "unsupported" } });
+    },
+  );
 });
 
 describe("a corpus that is deleted", () => {

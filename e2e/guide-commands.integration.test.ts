@@ -16,7 +16,7 @@ import { canTrain } from "./support/real-worker";
 /** The guide's commands that need no server of a model beside the worker; guide-commands.long.test.ts runs the others. */
 describe.skipIf(!canTrain)(
   "commands of the guide for users of upstream's code, on Atlas",
-  { timeout: RUNS_MS },
+  { timeout: RUNS_MS, tags: "long" },
   () => {
     let guide: GuideRunner;
     let ragRun = "";

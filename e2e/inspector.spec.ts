@@ -224,49 +224,55 @@ test("what if: another query from a turn on, played beside how it was", async ({
   await expect(played.getByTestId("played-answer")).toContainText(/reward/);
 });
 
-test("what if: another retriever and another generator", async ({ page }, { retry }) => {
-  test.setTimeout(2 * PLAY_MS);
-  // The only model that is installed, by a second name.
-  const twin = `smollm2-twin-${retry}`;
-  const folder = join(SETUP_DIR, "models", twin);
-  rmSync(folder, { force: true });
-  symlinkSync("smollm2-135m-instruct", folder);
-  try {
-    await openEpisode(page);
-    await page.getByRole("link", { name: "What if" }).first().click();
-    await page.getByLabel("How").selectOption("again");
-    await page.getByLabel("Searcher").selectOption({ label: "untrained" });
-    await page.getByLabel("Retriever").selectOption("BM25 k1 0.9, b 0.4");
-    const generator = page.getByLabel("Generator", { exact: true });
-    await expect(generator.getByRole("option", { name: twin })).toBeAttached();
-    await generator.selectOption(twin);
-    const [request] = await Promise.all([
-      page.waitForRequest(/tasks\.create/),
-      page.getByRole("button", { name: "Play from here" }).click(),
-    ]);
-    const sent = request.postData() ?? "";
-    expect(sent).toMatch(/"retriever":\{"kind":"bm25"/);
-    expect(sent).toContain(`"model":"${twin}"`);
-    const played = page.getByTestId("what-if");
-    await expect(played.getByTestId("played-answer")).toContainText(/reward/, { timeout: PLAY_MS });
-    await expect(played.getByRole("alert")).toHaveCount(0);
-    const listDocuments = (title: string) =>
-      page
-        .getByRole("region", { name: title, exact: true })
-        .locator("[data-turn='0'] [data-document]");
-    const readIds = async (title: string): Promise<(string | null)[]> =>
-      listDocuments(title).evaluateAll((found) =>
-        found.map((document) => document.getAttribute("data-document")),
-      );
-    await expect(listDocuments("What if").first()).toBeVisible();
-    await expect(listDocuments("As it was").first()).toBeVisible();
-    expect(await readIds("What if"), "another retriever finds others").not.toEqual(
-      await readIds("As it was"),
-    );
-  } finally {
+test(
+  "what if: another retriever and another generator",
+  { tag: "@long" },
+  async ({ page }, { retry }) => {
+    test.setTimeout(2 * PLAY_MS);
+    // The only model that is installed, by a second name.
+    const twin = `smollm2-twin-${retry}`;
+    const folder = join(SETUP_DIR, "models", twin);
     rmSync(folder, { force: true });
-  }
-});
+    symlinkSync("smollm2-135m-instruct", folder);
+    try {
+      await openEpisode(page);
+      await page.getByRole("link", { name: "What if" }).first().click();
+      await page.getByLabel("How").selectOption("again");
+      await page.getByLabel("Searcher").selectOption({ label: "untrained" });
+      await page.getByLabel("Retriever").selectOption("BM25 k1 0.9, b 0.4");
+      const generator = page.getByLabel("Generator", { exact: true });
+      await expect(generator.getByRole("option", { name: twin })).toBeAttached();
+      await generator.selectOption(twin);
+      const [request] = await Promise.all([
+        page.waitForRequest(/tasks\.create/),
+        page.getByRole("button", { name: "Play from here" }).click(),
+      ]);
+      const sent = request.postData() ?? "";
+      expect(sent).toMatch(/"retriever":\{"kind":"bm25"/);
+      expect(sent).toContain(`"model":"${twin}"`);
+      const played = page.getByTestId("what-if");
+      await expect(played.getByTestId("played-answer")).toContainText(/reward/, {
+        timeout: PLAY_MS,
+      });
+      await expect(played.getByRole("alert")).toHaveCount(0);
+      const listDocuments = (title: string) =>
+        page
+          .getByRole("region", { name: title, exact: true })
+          .locator("[data-turn='0'] [data-document]");
+      const readIds = async (title: string): Promise<(string | null)[]> =>
+        listDocuments(title).evaluateAll((found) =>
+          found.map((document) => document.getAttribute("data-document")),
+        );
+      await expect(listDocuments("What if").first()).toBeVisible();
+      await expect(listDocuments("As it was").first()).toBeVisible();
+      expect(await readIds("What if"), "another retriever finds others").not.toEqual(
+        await readIds("As it was"),
+      );
+    } finally {
+      rmSync(folder, { force: true });
+    }
+  },
+);
 
 test("ask: a typed question, answered by methods side by side, stopped, and kept in a link", async ({
   page,

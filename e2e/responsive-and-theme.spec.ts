@@ -89,17 +89,18 @@ test(
 test.describe("in Chinese", () => {
   test.use({ locale: "zh-CN", viewport: PHONE });
 
-  test("what is pressed on a phone is large enough where its name is shorter, and no page is too wide", async ({
-    page,
-    productAddress,
-  }) => {
-    test.setTimeout(600_000);
-    await openEach(page, productAddress, async (name) => {
-      await expect(page.locator("html")).toHaveAttribute("lang", "zh-Hans");
-      expect.soft(await measureOverflow(page), `${name} is too wide`).toBeLessThanOrEqual(0);
-      expect.soft(await findAccessibilityFaults(page, ["target-size"]), name).toEqual([]);
-    });
-  });
+  test(
+    "what is pressed on a phone is large enough where its name is shorter, and no page is too wide",
+    { tag: "@long" },
+    async ({ page, productAddress }) => {
+      test.setTimeout(600_000);
+      await openEach(page, productAddress, async (name) => {
+        await expect(page.locator("html")).toHaveAttribute("lang", "zh-Hans");
+        expect.soft(await measureOverflow(page), `${name} is too wide`).toBeLessThanOrEqual(0);
+        expect.soft(await findAccessibilityFaults(page, ["target-size"]), name).toEqual([]);
+      });
+    },
+  );
 });
 
 test("the theme can be chosen and is kept", async ({ page }) => {

@@ -92,76 +92,78 @@ async function exportFiles(page: Page, runUrl: string): Promise<Record<string, u
   return files;
 }
 
-test("a rag_cache.json is dropped, trained from, its searcher scored as released, exported, and equal when it is imported again", async ({
-  page,
-}) => {
-  test.setTimeout(SPEC_MS);
-  const cached = await importFiles(page, [join(folder, "rag_cache.json")], "atlas/train");
-  const [cacheUrl = ""] = Object.values(cached);
-  const cacheId = cacheUrl.split("/").at(-1)!;
+test(
+  "a rag_cache.json is dropped, trained from, its searcher scored as released, exported, and equal when it is imported again",
+  { tag: "@long" },
+  async ({ page }) => {
+    test.setTimeout(SPEC_MS);
+    const cached = await importFiles(page, [join(folder, "rag_cache.json")], "atlas/train");
+    const [cacheUrl = ""] = Object.values(cached);
+    const cacheId = cacheUrl.split("/").at(-1)!;
 
-  // Trained from it: naive RAG is neither retrieved nor answered again.
-  await page.goto("/runs/new?preset=atlas-smollm2-grpo");
-  await waitLive(page);
-  await page
-    .locator('[id^="group-"]')
-    .filter({ has: findSetting(page, "rl.steps") })
-    .getByRole("button", { name: /^\d+ more/ })
-    .click();
-  await fillSettings(page, {
-    name: "From a cache",
-    "rl.ragRuns": cacheId,
-    "rl.steps": "1",
-    "rl.questionsPerStep": "1",
-    "rl.groupSize": "2",
-    "rl.resample": "0",
-    "coldStart.demonstrations": "0",
-    "coldStart.validationQuestions": "0",
-    "search.retrieve": "4",
-    "evaluation.questions": "0",
-    "checkpointing.every": "1",
-  });
-  const trainingUrl = await launchAndWait(page);
-  await page.getByRole("tab", { name: "history" }).click();
-  await expect(page.locator("main")).toContainText(
-    /naive RAG known of \d+ \(100\.0%\) to train on/,
-  );
-  await page.getByRole("tab", { name: "episodes" }).click();
-  await expect(page.locator("[data-episode]:visible")).toHaveCount(2);
-  await page.locator("[data-episode]:visible a").first().click();
-  await expect(page.getByRole("region", { name: "Outcome" })).toContainText(WRONG);
+    // Trained from it: naive RAG is neither retrieved nor answered again.
+    await page.goto("/runs/new?preset=atlas-smollm2-grpo");
+    await waitLive(page);
+    await page
+      .locator('[id^="group-"]')
+      .filter({ has: findSetting(page, "rl.steps") })
+      .getByRole("button", { name: /^\d+ more/ })
+      .click();
+    await fillSettings(page, {
+      name: "From a cache",
+      "rl.ragRuns": cacheId,
+      "rl.steps": "1",
+      "rl.questionsPerStep": "1",
+      "rl.groupSize": "2",
+      "rl.resample": "0",
+      "coldStart.demonstrations": "0",
+      "coldStart.validationQuestions": "0",
+      "search.retrieve": "4",
+      "evaluation.questions": "0",
+      "checkpointing.every": "1",
+    });
+    const trainingUrl = await launchAndWait(page);
+    await page.getByRole("tab", { name: "history" }).click();
+    await expect(page.locator("main")).toContainText(
+      /naive RAG known of \d+ \(100\.0%\) to train on/,
+    );
+    await page.getByRole("tab", { name: "episodes" }).click();
+    await expect(page.locator("[data-episode]:visible")).toHaveCount(2);
+    await page.locator("[data-episode]:visible a").first().click();
+    await expect(page.getByRole("region", { name: "Outcome" })).toContainText(WRONG);
 
-  // Its checkpoint answers held-out questions, which the released scorer scores: span, else its judge.
-  await page.goto(trainingUrl);
-  await page.getByRole("tab", { name: "checkpoints" }).click();
-  await page.getByRole("link", { name: "Predict with this checkpoint" }).first().click();
-  await expect(findSetting(page, "searcher.checkpoint")).not.toHaveValue("");
-  await findSetting(page, "scorer").selectOption("generation-accuracy/upstream");
-  await fillSettings(page, { name: "As released", limit: `${QUESTIONS}` });
-  const predictUrl = await launchAndWait(page);
-  await expect(page.locator("main")).toContainText("generation-accuracy/upstream-1");
+    // Its checkpoint answers held-out questions, which the released scorer scores: span, else its judge.
+    await page.goto(trainingUrl);
+    await page.getByRole("tab", { name: "checkpoints" }).click();
+    await page.getByRole("link", { name: "Predict with this checkpoint" }).first().click();
+    await expect(findSetting(page, "searcher.checkpoint")).not.toHaveValue("");
+    await findSetting(page, "scorer").selectOption("generation-accuracy/upstream");
+    await fillSettings(page, { name: "As released", limit: `${QUESTIONS}` });
+    const predictUrl = await launchAndWait(page);
+    await expect(page.locator("main")).toContainText("generation-accuracy/upstream-1");
 
-  const exported = await exportFiles(page, predictUrl);
-  const sequences = "atlas_held-out_output_sequences.json";
-  expect(Object.keys(exported)).toEqual(
-    expect.arrayContaining([sequences, "results/s3.json", "results/s3_stats.json"]),
-  );
-  expect(Object.keys(exported[sequences] as object)).toHaveLength(QUESTIONS);
-  const out = join(folder, "out");
-  for (const [path, content] of Object.entries(exported)) {
-    mkdirSync(dirname(join(out, path)), { recursive: true });
-    writeFileSync(join(out, path), JSON.stringify(content));
-  }
+    const exported = await exportFiles(page, predictUrl);
+    const sequences = "atlas_held-out_output_sequences.json";
+    expect(Object.keys(exported)).toEqual(
+      expect.arrayContaining([sequences, "results/s3.json", "results/s3_stats.json"]),
+    );
+    expect(Object.keys(exported[sequences] as object)).toHaveLength(QUESTIONS);
+    const out = join(folder, "out");
+    for (const [path, content] of Object.entries(exported)) {
+      mkdirSync(dirname(join(out, path)), { recursive: true });
+      writeFileSync(join(out, path), JSON.stringify(content));
+    }
 
-  // The way back: answers, scores, contexts, queries and windows are what they were.
-  const back = await importFiles(page, [out], "atlas/held-out");
-  const again = await exportFiles(page, back["out/results/s3"]!);
-  for (const path of [sequences, "results/s3.json"])
-    expect(again[path], path).toEqual(exported[path]);
-  // The statistics' total is the set's: only the run here knew that it was asked two of its questions.
-  const getCounts = (files: Record<string, unknown>) =>
-    (files["results/s3_stats.json"] as { data_source_stats: object }).data_source_stats;
-  expect(getCounts(again)).toEqual(getCounts(exported));
-  await page.keyboard.press("Escape");
-  await expect(page.locator("main header [data-imported]")).toBeVisible();
-});
+    // The way back: answers, scores, contexts, queries and windows are what they were.
+    const back = await importFiles(page, [out], "atlas/held-out");
+    const again = await exportFiles(page, back["out/results/s3"]!);
+    for (const path of [sequences, "results/s3.json"])
+      expect(again[path], path).toEqual(exported[path]);
+    // The statistics' total is the set's: only the run here knew that it was asked two of its questions.
+    const getCounts = (files: Record<string, unknown>) =>
+      (files["results/s3_stats.json"] as { data_source_stats: object }).data_source_stats;
+    expect(getCounts(again)).toEqual(getCounts(exported));
+    await page.keyboard.press("Escape");
+    await expect(page.locator("main header [data-imported]")).toBeVisible();
+  },
+);

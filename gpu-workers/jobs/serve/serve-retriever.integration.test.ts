@@ -60,7 +60,7 @@ function startWorker(): ChildProcess {
 
 it(
   "a worker killed under load: clients get errors or right answers, and the service comes back on its port",
-  { timeout: 180_000 },
+  { timeout: 180_000, tags: "long" },
   async () => {
     const port = await findFreePort();
     const run = server.queue({

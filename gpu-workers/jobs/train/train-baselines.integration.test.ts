@@ -84,101 +84,119 @@ describe.skipIf(!canTrainHere)("baselines that are trained, on the real engine",
   const searchR1 = makeTiny("atlas-train-search-r1");
   let whole: MemoryContext;
 
-  it("search-r1 learns without a generator; what was retrieved has no loss", async () => {
-    whole = createContext("search-r1", searchR1);
-    await executors.train(whole);
-    expect(whole.preflightItems.map(({ name, state }) => [name, state])).toEqual([
-      ["retriever", "ready"],
-      ["engine", "ready"],
-      ["questions", "ready"],
-    ]);
-    const records = whole.records().filter(({ phase }) => phase === "train");
-    expect(records).toHaveLength(12);
-    const golds = new Map(
-      (await readAtlasQuestions("atlas/train")).map(({ id, answers }) => [id, answers]),
-    );
-    const tokenizer = await loadTokenizer(getModelDir("smollm2-135m-instruct"));
-    let searched = 0;
-    for (const { episode, reward, answer, baseline } of records) {
-      expect([episode.method, baseline]).toEqual(["search-r1", null]);
-      expect(reward!.value).toBe(scoreExactMatch(answer!.text, golds.get(episode.questionId)!));
-      for (const { ids, mask, fed, text } of listGenerated(episode.steps)) {
-        expect(mask!.slice(0, fed)).toEqual(Array.from({ length: fed! }, () => 0));
-        expect(mask!.slice(fed)).toEqual(Array.from({ length: ids!.length - fed! }, () => 1));
-        // Every action is what the policy wrote.
-        expect(text.startsWith(tokenizer.decode(ids!.slice(fed)).replace("<|im_end|>", ""))).toBe(
-          true,
-        );
+  it(
+    "search-r1 learns without a generator; what was retrieved has no loss",
+    { tags: "long", timeout: 600_000 },
+    async () => {
+      whole = createContext("search-r1", searchR1);
+      await executors.train(whole);
+      expect(whole.preflightItems.map(({ name, state }) => [name, state])).toEqual([
+        ["retriever", "ready"],
+        ["engine", "ready"],
+        ["questions", "ready"],
+      ]);
+      const records = whole.records().filter(({ phase }) => phase === "train");
+      expect(records).toHaveLength(12);
+      const golds = new Map(
+        (await readAtlasQuestions("atlas/train")).map(({ id, answers }) => [id, answers]),
+      );
+      const tokenizer = await loadTokenizer(getModelDir("smollm2-135m-instruct"));
+      let searched = 0;
+      for (const { episode, reward, answer, baseline } of records) {
+        expect([episode.method, baseline]).toEqual(["search-r1", null]);
+        expect(reward!.value).toBe(scoreExactMatch(answer!.text, golds.get(episode.questionId)!));
+        for (const { ids, mask, fed, text } of listGenerated(episode.steps)) {
+          expect(mask!.slice(0, fed)).toEqual(Array.from({ length: fed! }, () => 0));
+          expect(mask!.slice(fed)).toEqual(Array.from({ length: ids!.length - fed! }, () => 1));
+          // Every action is what the policy wrote.
+          expect(text.startsWith(tokenizer.decode(ids!.slice(fed)).replace("<|im_end|>", ""))).toBe(
+            true,
+          );
+        }
+        const [, second] = listGenerated(episode.steps);
+        const found = episode.steps.find((step) => step.kind === "retrieve");
+        if (!found || !second) continue;
+        searched += 1;
+        const observation = tokenizer.decode(second.ids!.slice(0, second.fed));
+        expect(observation).toContain("<information>Doc 1(Title: ");
+        expect(observation).toContain("</information>");
       }
-      const [, second] = listGenerated(episode.steps);
-      const found = episode.steps.find((step) => step.kind === "retrieve");
-      if (!found || !second) continue;
-      searched += 1;
-      const observation = tokenizer.decode(second.ids!.slice(0, second.fed));
-      expect(observation).toContain("<information>Doc 1(Title: ");
-      expect(observation).toContain("</information>");
-    }
-    expect(searched).toBeGreaterThan(0);
-  }, 600_000);
+      expect(searched).toBeGreaterThan(0);
+    },
+  );
 
-  it("gradients flow in each step with variance, and metrics of naive RAG are absent", async () => {
-    const reported = new Set(
-      whole.reports.flatMap((item) =>
-        item.kind === "metrics" ? item.points.map(({ name }) => name) : [],
-      ),
-    );
-    for (const name of [
-      "reward/mean",
-      "reward/exact_match",
-      "held-out/accuracy",
-      "search/searches",
-    ])
-      expect(reported).toContain(name);
-    for (const name of reported)
-      expect(name).not.toMatch(/gbr|rag_|utility_|gained|both_|lost|implicit|copied|gold_selected/);
-    const [start, first, second] = await readHashes(whole);
-    const learned = whole.points("actor/grad_norm");
-    expect(new Set([start, first, second]).size).toBe(1 + learned.length);
-    const losses = whole.points("cold-start/loss").map(({ value }) => value);
-    expect(losses.at(-1)).toBeLessThan(losses[0]!);
-  });
-
-  it("a run that resumes ends with the same weights and the same episodes", async () => {
-    const resumed = createContext(
-      "search-r1-again",
-      { ...searchR1, evaluation: NO_EVALUATION },
-      { resume: whole.checkpoints[1]! },
-    );
-    await executors.train(resumed);
-    expect((await readHashes(resumed)).at(-1)).toBe((await readHashes(whole)).at(-1));
-    const listEpisodes = (context: MemoryContext) =>
-      context
-        .records()
-        .filter(({ phase, step }) => phase === "train" && step === 2)
-        .map(({ episode }) =>
-          listGenerated(episode.steps).map(({ ids, logprobs }) => [ids, logprobs]),
+  it(
+    "gradients flow in each step with variance, and metrics of naive RAG are absent",
+    { tags: "long" },
+    async () => {
+      const reported = new Set(
+        whole.reports.flatMap((item) =>
+          item.kind === "metrics" ? item.points.map(({ name }) => name) : [],
+        ),
+      );
+      for (const name of [
+        "reward/mean",
+        "reward/exact_match",
+        "held-out/accuracy",
+        "search/searches",
+      ])
+        expect(reported).toContain(name);
+      for (const name of reported)
+        expect(name).not.toMatch(
+          /gbr|rag_|utility_|gained|both_|lost|implicit|copied|gold_selected/,
         );
-    expect(listEpisodes(resumed)).toEqual(listEpisodes(whole));
-  }, 600_000);
+      const [start, first, second] = await readHashes(whole);
+      const learned = whole.points("actor/grad_norm");
+      expect(new Set([start, first, second]).size).toBe(1 + learned.length);
+      const losses = whole.points("cold-start/loss").map(({ value }) => value);
+      expect(losses.at(-1)).toBeLessThan(losses[0]!);
+    },
+  );
 
-  it("its checkpoint answers in a predict run of the same method", async () => {
-    const { directory, step } = whole.checkpoints.at(-1)!;
-    const id = "00000000-0000-4000-8000-000000000009";
-    const predict = toPredictConfig(searchR1);
-    const context = createContext(
-      "search-r1-predict",
-      { ...predict, limit: 2, searcher: { ...predict.searcher, checkpoint: id } },
-      {
-        fetchCheckpoint: () =>
-          Promise.resolve({ artifactId: id, directory, step, config: searchR1 }),
-      },
-    );
-    await executors.predict(context);
-    expect(context.records().map(({ episode }) => episode.method)).toEqual([
-      "search-r1",
-      "search-r1",
-    ]);
-  }, 600_000);
+  it(
+    "a run that resumes ends with the same weights and the same episodes",
+    { tags: "long", timeout: 600_000 },
+    async () => {
+      const resumed = createContext(
+        "search-r1-again",
+        { ...searchR1, evaluation: NO_EVALUATION },
+        { resume: whole.checkpoints[1]! },
+      );
+      await executors.train(resumed);
+      expect((await readHashes(resumed)).at(-1)).toBe((await readHashes(whole)).at(-1));
+      const listEpisodes = (context: MemoryContext) =>
+        context
+          .records()
+          .filter(({ phase, step }) => phase === "train" && step === 2)
+          .map(({ episode }) =>
+            listGenerated(episode.steps).map(({ ids, logprobs }) => [ids, logprobs]),
+          );
+      expect(listEpisodes(resumed)).toEqual(listEpisodes(whole));
+    },
+  );
+
+  it(
+    "its checkpoint answers in a predict run of the same method",
+    { tags: "long", timeout: 600_000 },
+    async () => {
+      const { directory, step } = whole.checkpoints.at(-1)!;
+      const id = "00000000-0000-4000-8000-000000000009";
+      const predict = toPredictConfig(searchR1);
+      const context = createContext(
+        "search-r1-predict",
+        { ...predict, limit: 2, searcher: { ...predict.searcher, checkpoint: id } },
+        {
+          fetchCheckpoint: () =>
+            Promise.resolve({ artifactId: id, directory, step, config: searchR1 }),
+        },
+      );
+      await executors.predict(context);
+      expect(context.records().map(({ episode }) => episode.method)).toEqual([
+        "search-r1",
+        "search-r1",
+      ]);
+    },
+  );
 
   it("r1 learns without a retriever, by PPO with a critic, rewarded for its form too", async () => {
     const config = makeTiny("atlas-train-r1", {

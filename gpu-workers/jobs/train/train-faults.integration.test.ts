@@ -46,69 +46,78 @@ describe.skipIf(!canTrainHere)("faults of a training run", () => {
   const readStates = (run: MemoryContext) =>
     Promise.all(run.checkpoints.map(({ directory }) => readTrainerState(directory)));
 
-  it("a loss that is not finite changes no weights, and three such steps in a row end the run with the reason", async () => {
-    // The engine is the real one; what it is asked to learn from step 2 on is beyond float32.
-    let updates = 0;
-    const spoiled = (model: EngineModel): EngineModel => {
-      const forwardBackward = model.forwardBackward.bind(model);
-      model.forwardBackward = (body, options) => {
-        if (body.loss === "cross_entropy" || ++updates <= 2) return forwardBackward(body, options);
-        const beyond = (list: readonly number[] | null | undefined) =>
-          list?.map((x) => (x + 1) * 1e39);
-        const data = body.data.map((datum) => ({
-          ...datum,
-          ...(body.loss === "value"
-            ? { returns: beyond(datum.returns) }
-            : { advantages: beyond(datum.advantages) }),
-        }));
-        return forwardBackward({ ...body, data }, options);
+  it(
+    "a loss that is not finite changes no weights, and three such steps in a row end the run with the reason",
+    { tags: "long", timeout: 600_000 },
+    async () => {
+      // The engine is the real one; what it is asked to learn from step 2 on is beyond float32.
+      let updates = 0;
+      const spoiled = (model: EngineModel): EngineModel => {
+        const forwardBackward = model.forwardBackward.bind(model);
+        model.forwardBackward = (body, options) => {
+          if (body.loss === "cross_entropy" || ++updates <= 2)
+            return forwardBackward(body, options);
+          const beyond = (list: readonly number[] | null | undefined) =>
+            list?.map((x) => (x + 1) * 1e39);
+          const data = body.data.map((datum) => ({
+            ...datum,
+            ...(body.loss === "value"
+              ? { returns: beyond(datum.returns) }
+              : { advantages: beyond(datum.advantages) }),
+          }));
+          return forwardBackward({ ...body, data }, options);
+        };
+        return model;
       };
-      return model;
-    };
-    const engine = async () => {
-      const handle = await services.acquireEngine();
-      const { value } = handle;
-      const createModel = value.createModel.bind(value);
-      value.createModel = async (...args) => spoiled(await createModel(...args));
-      return handle;
-    };
-    const config = ppo({
-      reward: { weights: { gbr: 1, length: 10 } },
-      rl: { steps: 8, questionsPerStep: 2 },
-    });
-    const run = new MemoryContext({
-      config,
-      services: Object.assign(Object.create(services) as LocalServices, {
-        acquireEngine: engine,
-      }),
-      workDir: join(folder, "infinite"),
-    });
-    await expect(executors.train(run)).rejects.toThrow(
-      /No finite loss and gradient in 3 steps in a row/,
-    );
-    expect(run.points("actor/skipped_updates").map(({ value }) => value)).toEqual(
-      [0, 2, 2, 2].slice(0, run.points("actor/skipped_updates").length),
-    );
-    const states = await readStates(run);
-    const weights = states.map(({ weightsHash, criticHash }) => `${weightsHash} ${criticHash}`);
-    expect(weights[1], "the first step learned").not.toBe(weights[0]);
-    expect(new Set(weights.slice(1)).size, "nothing after it did").toBe(1);
-    expect(weights.length).toBeGreaterThan(2);
-  }, 600_000);
+      const engine = async () => {
+        const handle = await services.acquireEngine();
+        const { value } = handle;
+        const createModel = value.createModel.bind(value);
+        value.createModel = async (...args) => spoiled(await createModel(...args));
+        return handle;
+      };
+      const config = ppo({
+        reward: { weights: { gbr: 1, length: 10 } },
+        rl: { steps: 8, questionsPerStep: 2 },
+      });
+      const run = new MemoryContext({
+        config,
+        services: Object.assign(Object.create(services) as LocalServices, {
+          acquireEngine: engine,
+        }),
+        workDir: join(folder, "infinite"),
+      });
+      await expect(executors.train(run)).rejects.toThrow(
+        /No finite loss and gradient in 3 steps in a row/,
+      );
+      expect(run.points("actor/skipped_updates").map(({ value }) => value)).toEqual(
+        [0, 2, 2, 2].slice(0, run.points("actor/skipped_updates").length),
+      );
+      const states = await readStates(run);
+      const weights = states.map(({ weightsHash, criticHash }) => `${weightsHash} ${criticHash}`);
+      expect(weights[1], "the first step learned").not.toBe(weights[0]);
+      expect(new Set(weights.slice(1)).size, "nothing after it did").toBe(1);
+      expect(weights.length).toBeGreaterThan(2);
+    },
+  );
 
-  it("a run does not end before its last checkpoint is stored, where room comes", async () => {
-    const run = new MemoryContext({
-      config: ppo({ reward: { weights: { gbr: 1, length: 10 } }, rl: { steps: 1 } }),
-      services,
-      workDir: join(folder, "no-room"),
-      refusedCheckpoints: 2,
-    });
-    await executors.train(run);
-    expect(run.skippedCheckpoints.map(({ step }) => step)).toEqual([1, 1]);
-    const [first, last] = await readStates(run);
-    expect(last?.step).toBe(1);
-    expect(last?.weightsHash).not.toBe(first?.weightsHash);
-  }, 600_000);
+  it(
+    "a run does not end before its last checkpoint is stored, where room comes",
+    { tags: "long", timeout: 600_000 },
+    async () => {
+      const run = new MemoryContext({
+        config: ppo({ reward: { weights: { gbr: 1, length: 10 } }, rl: { steps: 1 } }),
+        services,
+        workDir: join(folder, "no-room"),
+        refusedCheckpoints: 2,
+      });
+      await executors.train(run);
+      expect(run.skippedCheckpoints.map(({ step }) => step)).toEqual([1, 1]);
+      const [first, last] = await readStates(run);
+      expect(last?.step).toBe(1);
+      expect(last?.weightsHash).not.toBe(first?.weightsHash);
+    },
+  );
 
   it("an update that fails ends the rollouts that overlap it before the run ends", async () => {
     let underWay = 0;

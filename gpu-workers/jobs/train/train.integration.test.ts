@@ -99,75 +99,79 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
       for (const { hash } of episode.context) expect(texts.has(hash)).toBe(true);
   }, 600_000);
 
-  it("takes naive RAG's answers of earlier runs, and answers only the other questions anew", async () => {
-    const ragRuns = "00000000-0000-4000-8000-00000000000a";
-    const config: TrainConfig = {
-      ...smallTrainingConfig,
-      coldStart: { ...smallTrainingConfig.coldStart, demonstrations: 0 },
-      rl: {
-        ...smallTrainingConfig.rl,
-        steps: 1,
-        questionsPerStep: 4,
-        groupSize: 2,
-        // Where all samples score alike, as most do, others are drawn in their place.
-        resample: 1,
-        filterAnswered: true,
-        ragRuns,
-      },
-      evaluation: NO_EVALUATION,
-    };
-    const questions = await createContext({ name: "questions", config }).readQuestions(
-      config.data.trainQuestions,
-    );
-    // Every other one is known; half of these were answered rightly, and leave the pool.
-    const baselines = questions.flatMap(({ id, question, answers }, i) =>
-      i % 2 === 1
-        ? []
-        : [
-            {
-              questionId: `cache ${id}`,
-              question: question.replace(/\?*$/, "?"),
-              options: null,
-              golds: answers,
-              imported: true,
-              answer: {
-                key: `cached ${id}`,
-                generator: "another",
-                promptStyle: "upstream",
-                text: i % 4 === 0 ? answers[0]! : "none of them",
-                seconds: 0,
+  it(
+    "takes naive RAG's answers of earlier runs, and answers only the other questions anew",
+    { tags: "long" },
+    async () => {
+      const ragRuns = "00000000-0000-4000-8000-00000000000a";
+      const config: TrainConfig = {
+        ...smallTrainingConfig,
+        coldStart: { ...smallTrainingConfig.coldStart, demonstrations: 0 },
+        rl: {
+          ...smallTrainingConfig.rl,
+          steps: 1,
+          questionsPerStep: 4,
+          groupSize: 2,
+          // Where all samples score alike, as most do, others are drawn in their place.
+          resample: 1,
+          filterAnswered: true,
+          ragRuns,
+        },
+        evaluation: NO_EVALUATION,
+      };
+      const questions = await createContext({ name: "questions", config }).readQuestions(
+        config.data.trainQuestions,
+      );
+      // Every other one is known; half of these were answered rightly, and leave the pool.
+      const baselines = questions.flatMap(({ id, question, answers }, i) =>
+        i % 2 === 1
+          ? []
+          : [
+              {
+                questionId: `cache ${id}`,
+                question: question.replace(/\?*$/, "?"),
+                options: null,
+                golds: answers,
+                imported: true,
+                answer: {
+                  key: `cached ${id}`,
+                  generator: "another",
+                  promptStyle: "upstream",
+                  text: i % 4 === 0 ? answers[0]! : "none of them",
+                  seconds: 0,
+                },
+                scores: [],
               },
-              scores: [],
-            },
-          ],
-    );
-    const context = createContext({ name: "rag-runs", config, baselines });
-    await executors.train(context);
-    const share = `; naive RAG known of ${baselines.length} (50.0%) to train on, ${baselines.length} of them as imported files have it`;
-    expect(context.preflightItems.map(({ detail }) => detail).join("\n")).toContain(share);
-    expect(context.logged.map(([, message]) => message).join("\n")).toContain(
-      "naive RAG's answers of rl.ragRuns are by another",
-    );
-    const stored = new Set(baselines.map(({ answer }) => answer.key));
-    const records = context.records();
-    const [resampled] = context.points("groups/resampled");
-    expect(records).toHaveLength((4 + resampled!.value) * 2);
-    for (const { reward, score, baseline } of records)
-      expect(reward!.value).toBe(score!.value - baseline!.score.value);
-    const known = records.filter(({ baseline }) => stored.has(baseline!.answer.key));
-    expect(known.length).toBeGreaterThan(0);
-    // What the cache answers rightly is not trained on.
-    for (const { baseline } of known)
-      expect([baseline!.answer.text, baseline!.score.value]).toEqual(["none of them", 0]);
-    const byId = new Map(questions.map(({ id }, i) => [id, i]));
-    for (const { baseline, episode } of records)
-      expect(stored.has(baseline!.answer.key)).toBe(byId.get(episode.questionId)! % 2 === 0);
-    // Nothing that is stored was answered by this run.
-    for (const key of stored) expect(context.answers.has(key)).toBe(false);
-    await expect(
-      executors.train(createContext({ name: "no-rag-runs", config, baselines: [] })),
-    ).rejects.toMatchObject({ code: "invalid-input" });
-  });
+            ],
+      );
+      const context = createContext({ name: "rag-runs", config, baselines });
+      await executors.train(context);
+      const share = `; naive RAG known of ${baselines.length} (50.0%) to train on, ${baselines.length} of them as imported files have it`;
+      expect(context.preflightItems.map(({ detail }) => detail).join("\n")).toContain(share);
+      expect(context.logged.map(([, message]) => message).join("\n")).toContain(
+        "naive RAG's answers of rl.ragRuns are by another",
+      );
+      const stored = new Set(baselines.map(({ answer }) => answer.key));
+      const records = context.records();
+      const [resampled] = context.points("groups/resampled");
+      expect(records).toHaveLength((4 + resampled!.value) * 2);
+      for (const { reward, score, baseline } of records)
+        expect(reward!.value).toBe(score!.value - baseline!.score.value);
+      const known = records.filter(({ baseline }) => stored.has(baseline!.answer.key));
+      expect(known.length).toBeGreaterThan(0);
+      // What the cache answers rightly is not trained on.
+      for (const { baseline } of known)
+        expect([baseline!.answer.text, baseline!.score.value]).toEqual(["none of them", 0]);
+      const byId = new Map(questions.map(({ id }, i) => [id, i]));
+      for (const { baseline, episode } of records)
+        expect(stored.has(baseline!.answer.key)).toBe(byId.get(episode.questionId)! % 2 === 0);
+      // Nothing that is stored was answered by this run.
+      for (const key of stored) expect(context.answers.has(key)).toBe(false);
+      await expect(
+        executors.train(createContext({ name: "no-rag-runs", config, baselines: [] })),
+      ).rejects.toMatchObject({ code: "invalid-input" });
+    },
+  );
 
   it("paused after a step and resumed, makes the steps of the undisturbed run and ends with its weights", async () => {
     const states = await Promise.all(
@@ -299,119 +303,135 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
       expect(last).toEqual({ ...expected, answers: expect.anything() as unknown });
     }, 600_000);
 
-    it("trains weights themselves, with a critic that is a model of its own, and resumes alike", async () => {
-      const config: TrainConfig = {
-        ...ppo,
-        searcher: { ...ppo.searcher, tuning: "full" },
-        rl: {
-          ...ppo.rl,
-          steps: 2,
-          epochs: 1,
-          miniBatch: 2,
-          learningRate: 1e-4,
-          critic: { ...ppo.rl.critic, kind: "model", learningRate: 1e-4, warmupSteps: 0 },
-        },
-      };
-      const full = createContext({ name: "full", config });
-      await executors.train(full);
-      const [start, first, second] = await states(full);
-      for (const key of ["weightsHash", "criticHash"] as const)
-        expect(new Set([start, first, second].map((state) => state![key])).size).toBe(3);
-      const resumed = createContext({ name: "full-resumed", config, resume: full.checkpoints[1]! });
-      await executors.train(resumed);
-      expect((await states(resumed))[0]).toEqual({
-        ...second,
-        answers: expect.anything() as unknown,
-      });
-    }, 600_000);
-
-    it("branches from a checkpoint with its whole state, or with the weights alone", async () => {
-      const checkpoint = "00000000-0000-4000-8000-000000000002";
-      const fetchCheckpoint = () =>
-        Promise.resolve({ ...undisturbed.checkpoints[2]!, config: ppo });
-      const branch = (checkpointState: "all" | "weights") =>
-        createContext({
-          name: `branch-${checkpointState}`,
-          fetchCheckpoint,
-          config: {
-            ...ppo,
-            searcher: { ...ppo.searcher, checkpoint, checkpointState },
-            rl: { ...ppo.rl, steps: 1, critic: { ...ppo.rl.critic, warmupSteps: 0 } },
+    it(
+      "trains weights themselves, with a critic that is a model of its own, and resumes alike",
+      { tags: "long", timeout: 600_000 },
+      async () => {
+        const config: TrainConfig = {
+          ...ppo,
+          searcher: { ...ppo.searcher, tuning: "full" },
+          rl: {
+            ...ppo.rl,
+            steps: 2,
+            epochs: 1,
+            miniBatch: 2,
+            learningRate: 1e-4,
+            critic: { ...ppo.rl.critic, kind: "model", learningRate: 1e-4, warmupSteps: 0 },
           },
+        };
+        const full = createContext({ name: "full", config });
+        await executors.train(full);
+        const [start, first, second] = await states(full);
+        for (const key of ["weightsHash", "criticHash"] as const)
+          expect(new Set([start, first, second].map((state) => state![key])).size).toBe(3);
+        const resumed = createContext({
+          name: "full-resumed",
+          config,
+          resume: full.checkpoints[1]!,
         });
-      const [all, weights] = [branch("all"), branch("weights")];
-      await executors.train(all);
-      await executors.train(weights);
-      const from = (await states(undisturbed))[2]!;
-      expect((await states(all))[0]).toMatchObject({
-        step: 0,
-        weightsHash: from.weightsHash,
-        criticHash: from.criticHash,
-        klCoefficient: from.klCoefficient,
-        cursor: from.cursor,
-      });
-      const fresh = (await states(undisturbed))[0]!;
-      // Its KL refers to the policy before any of it learned; that of the weights alone to those weights.
-      const kl = ([all, weights] as const).map((run) => run.points("critic/kl")[0]!.value);
-      expect(Math.abs(kl[0]!)).toBeGreaterThan(1e-6);
-      expect(Math.abs(kl[1]!)).toBeLessThan(1e-6);
-      expect((await states(weights))[0]).toMatchObject({
-        weightsHash: from.weightsHash,
-        criticHash: fresh.criticHash,
-        klCoefficient: ppo.rl.klCoefficient,
-        cursor: 0,
-      });
-    }, 600_000);
+        await executors.train(resumed);
+        expect((await states(resumed))[0]).toEqual({
+          ...second,
+          answers: expect.anything() as unknown,
+        });
+      },
+    );
+
+    it(
+      "branches from a checkpoint with its whole state, or with the weights alone",
+      { tags: "long", timeout: 600_000 },
+      async () => {
+        const checkpoint = "00000000-0000-4000-8000-000000000002";
+        const fetchCheckpoint = () =>
+          Promise.resolve({ ...undisturbed.checkpoints[2]!, config: ppo });
+        const branch = (checkpointState: "all" | "weights") =>
+          createContext({
+            name: `branch-${checkpointState}`,
+            fetchCheckpoint,
+            config: {
+              ...ppo,
+              searcher: { ...ppo.searcher, checkpoint, checkpointState },
+              rl: { ...ppo.rl, steps: 1, critic: { ...ppo.rl.critic, warmupSteps: 0 } },
+            },
+          });
+        const [all, weights] = [branch("all"), branch("weights")];
+        await executors.train(all);
+        await executors.train(weights);
+        const from = (await states(undisturbed))[2]!;
+        expect((await states(all))[0]).toMatchObject({
+          step: 0,
+          weightsHash: from.weightsHash,
+          criticHash: from.criticHash,
+          klCoefficient: from.klCoefficient,
+          cursor: from.cursor,
+        });
+        const fresh = (await states(undisturbed))[0]!;
+        // Its KL refers to the policy before any of it learned; that of the weights alone to those weights.
+        const kl = ([all, weights] as const).map((run) => run.points("critic/kl")[0]!.value);
+        expect(Math.abs(kl[0]!)).toBeGreaterThan(1e-6);
+        expect(Math.abs(kl[1]!)).toBeLessThan(1e-6);
+        expect((await states(weights))[0]).toMatchObject({
+          weightsHash: from.weightsHash,
+          criticHash: fresh.criticHash,
+          klCoefficient: ppo.rl.klCoefficient,
+          cursor: 0,
+        });
+      },
+    );
   });
 
-  it("rolls the next step out while this one's gradient is taken: off-policy by one, drained before a checkpoint", async () => {
-    const config: TrainConfig = {
-      ...smallTrainingConfig,
-      coldStart: { ...smallTrainingConfig.coldStart, demonstrations: 0 },
-      evaluation: NO_EVALUATION,
-      rl: {
-        ...smallTrainingConfig.rl,
-        steps: 4,
-        questionsPerStep: 2,
-        groupSize: 2,
-        resample: 0,
-        overlap: true,
-        // Truncated importance weights: the trainer's present weights over those that sampled.
-        oldLogprobs: "trainer",
-        truncateRatio: 2,
-      },
-      checkpointing: { ...smallTrainingConfig.checkpointing, every: 3 },
-    };
-    const context = createContext({ name: "overlap", config });
-    await executors.train(context);
-    // Steps 1 and 4 begin after a checkpoint.
-    expect(context.points("actor/off_policy_steps").map(({ value }) => value)).toEqual([
-      0, 1, 1, 0,
-    ]);
-    // Reported, as the weights are; a step of tiny updates truncates few or none.
-    for (const { value } of context.points("mismatch/truncated"))
-      expect(value).toBeGreaterThanOrEqual(0);
-    expect(context.points("mismatch/truncated").length).toBeGreaterThan(0);
-    for (const step of [1, 2, 3, 4]) {
-      const at = (name: string): number =>
-        context.points(name).find((point) => point.step === step)!.value;
-      expect(
-        [...STEP_PHASES, "other"].reduce((sum, phase) => sum + at(`timing_s/${phase}`), 0),
-      ).toBeCloseTo(at("timing_s/step"), 3);
-    }
-    const questions = [1, 2, 3, 4].map(
-      (step) =>
-        new Set(
-          context
-            .records()
-            .filter((record) => record.phase === "train" && record.step === step)
-            .map(({ episode }) => episode.questionId),
-        ),
-    );
-    // Each step has questions of its own: none was taken twice or left out.
-    const drawn = questions.reduce((sum, set) => sum + set.size, 0);
-    expect(new Set(questions.flatMap((set) => [...set])).size).toBe(drawn);
-  }, 600_000);
+  it(
+    "rolls the next step out while this one's gradient is taken: off-policy by one, drained before a checkpoint",
+    { tags: "long", timeout: 600_000 },
+    async () => {
+      const config: TrainConfig = {
+        ...smallTrainingConfig,
+        coldStart: { ...smallTrainingConfig.coldStart, demonstrations: 0 },
+        evaluation: NO_EVALUATION,
+        rl: {
+          ...smallTrainingConfig.rl,
+          steps: 4,
+          questionsPerStep: 2,
+          groupSize: 2,
+          resample: 0,
+          overlap: true,
+          // Truncated importance weights: the trainer's present weights over those that sampled.
+          oldLogprobs: "trainer",
+          truncateRatio: 2,
+        },
+        checkpointing: { ...smallTrainingConfig.checkpointing, every: 3 },
+      };
+      const context = createContext({ name: "overlap", config });
+      await executors.train(context);
+      // Steps 1 and 4 begin after a checkpoint.
+      expect(context.points("actor/off_policy_steps").map(({ value }) => value)).toEqual([
+        0, 1, 1, 0,
+      ]);
+      // Reported, as the weights are; a step of tiny updates truncates few or none.
+      for (const { value } of context.points("mismatch/truncated"))
+        expect(value).toBeGreaterThanOrEqual(0);
+      expect(context.points("mismatch/truncated").length).toBeGreaterThan(0);
+      for (const step of [1, 2, 3, 4]) {
+        const at = (name: string): number =>
+          context.points(name).find((point) => point.step === step)!.value;
+        expect(
+          [...STEP_PHASES, "other"].reduce((sum, phase) => sum + at(`timing_s/${phase}`), 0),
+        ).toBeCloseTo(at("timing_s/step"), 3);
+      }
+      const questions = [1, 2, 3, 4].map(
+        (step) =>
+          new Set(
+            context
+              .records()
+              .filter((record) => record.phase === "train" && record.step === step)
+              .map(({ episode }) => episode.questionId),
+          ),
+      );
+      // Each step has questions of its own: none was taken twice or left out.
+      const drawn = questions.reduce((sum, set) => sum + set.size, 0);
+      expect(new Set(questions.flatMap((set) => [...set])).size).toBe(drawn);
+    },
+  );
 
   it("credits turns by what the answers after each gained, with GSPO's loss", async () => {
     const config: TrainConfig = {

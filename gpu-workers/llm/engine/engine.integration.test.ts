@@ -177,7 +177,7 @@ describe.skipIf(!existsSync(base))("the engine process with the default model", 
     await model.getWeightsHash();
   });
 
-  it("gives the memory of a deleted model's cache back", async () => {
+  it("gives the memory of a deleted model's cache back", { tags: "long" }, async () => {
     const second = await engine.client.createModel("second", { base, lora: null, seed: 0 });
     const sequences = Array.from({ length: 32 }, (_, i) => ({
       ids: Array.from({ length: 250 }, (_, j) => 1000 + 300 * i + j),
