@@ -67,7 +67,7 @@ test("picked methods, the published tables and their metric are kept in the lead
   const accuracy = await s3.innerText();
   await metric.selectOption("em");
   await expect(page).toHaveURL(/tables=em/);
-  await expect(s3).not.toHaveText(accuracy);
+  await expect.poll(() => s3.innerText()).not.toBe(accuracy);
   const exact = await s3.innerText();
 
   const expectAll = async (): Promise<void> => {
