@@ -4,9 +4,9 @@ import { connect, type Client } from "@/cli/lib/client";
 import { DEFAULT_TEMPLATES } from "@/core/pools/template";
 import { findPreset } from "@/core/presets/run-presets";
 import { findRecorded, type Recorded } from "./screenshots/pages";
-import { describeLook, LAPTOP, LOOKS } from "./support/looks";
+import { checkLooks, LAPTOP } from "./support/looks";
 import { sendTracking } from "./support/mlflow";
-import { expect, findAccessibilityFaults, test, waitLive, emulateTheme } from "./support/product";
+import { expect, findAccessibilityFaults, test, waitLive } from "./support/product";
 
 /** Every dialog of the product, held against WCAG 2.2 AA by axe and against the edges of the window. */
 
@@ -266,12 +266,9 @@ async function checkDialogs(
       await open(page);
       await expect(page.getByRole("dialog"), name).toBeVisible();
       await expect(page.locator("[role=dialog] .animate-pulse")).toHaveCount(0);
-      for (const look of LOOKS) {
-        await page.setViewportSize(look.size);
-        await emulateTheme(page, look.theme);
-        expect.soft(await findFaults(page, look.rules), describeLook(name, look)).toEqual([]);
-      }
-      await emulateTheme(page, "light");
+      await checkLooks(page, name, async (rules, look) => {
+        expect.soft(await findFaults(page, rules), look).toEqual([]);
+      });
       opened = wanted;
     });
     await step.catch((error: unknown) => {

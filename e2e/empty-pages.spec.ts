@@ -1,13 +1,12 @@
 import { connect } from "@/cli/lib/client";
 import { RUN_SHELVES } from "@/contracts/api/run-list-values";
-import { describeLook, LOOKS } from "./support/looks";
+import { checkLooks } from "./support/looks";
 import {
   expect,
   findAccessibilityFaults,
   measureOverflow,
   test,
   waitLive,
-  emulateTheme,
 } from "./support/product";
 
 /** Pages, and what those say that have nothing to show. */
@@ -72,16 +71,10 @@ test(
         await expect(page.locator("main h1")).toBeVisible();
         await expect(page.locator("main [aria-busy=true]")).toHaveCount(0);
         if (text !== null) await expect(page.locator("main").getByText(text).first()).toBeVisible();
-        for (const look of LOOKS) {
-          await page.setViewportSize(look.size);
-          await emulateTheme(page, look.theme);
-          const faults = await findAccessibilityFaults(page, look.rules);
-          expect.soft(faults, describeLook(address, look)).toEqual([]);
-          expect
-            .soft(await measureOverflow(page), describeLook(address, look))
-            .toBeLessThanOrEqual(0);
-        }
-        await emulateTheme(page, "light");
+        await checkLooks(page, address, async (rules, look) => {
+          expect.soft(await findAccessibilityFaults(page, rules), look).toEqual([]);
+          expect.soft(await measureOverflow(page), look).toBeLessThanOrEqual(0);
+        });
       });
   },
 );

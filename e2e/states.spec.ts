@@ -2,7 +2,7 @@ import type { Page, Route, WebSocketRoute } from "@playwright/test";
 import { connect } from "@/cli/lib/client";
 import { transformer } from "@/contracts/api/transformer";
 import { findRecorded } from "./screenshots/pages";
-import { describeLook, LOOKS } from "./support/looks";
+import { checkLooks } from "./support/looks";
 import {
   expect,
   findAccessibilityFaults,
@@ -10,22 +10,16 @@ import {
   openRun,
   RECORDED,
   test,
-  emulateTheme,
 } from "./support/product";
 
 /** Pages while they load, where nothing could be read, and while the server is away: held against WCAG 2.2 AA by axe. */
 
 /** Holds what a page shows now against axe in each look; what stands around it other specs look at. */
-async function checkLooks(page: Page, name: string): Promise<void> {
-  for (const look of LOOKS) {
-    await page.setViewportSize(look.size);
-    await emulateTheme(page, look.theme);
-    const faults = await findAccessibilityFaults(page, look.rules, "main");
-    expect.soft(faults, describeLook(name, look)).toEqual([]);
-    expect.soft(await measureOverflow(page), describeLook(name, look)).toBeLessThanOrEqual(0);
-  }
-  await emulateTheme(page, "light");
-}
+const checkMain = (page: Page, name: string): Promise<void> =>
+  checkLooks(page, name, async (rules, look) => {
+    expect.soft(await findAccessibilityFaults(page, rules, "main"), look).toEqual([]);
+    expect.soft(await measureOverflow(page), look).toBeLessThanOrEqual(0);
+  });
 
 /** Has the browser ask for what a page shows, which otherwise comes with the page. */
 async function fetchWithoutData(route: Route): Promise<void> {
@@ -95,7 +89,7 @@ test(
         await page.goto(address);
         const waits = page.locator("main [aria-busy=true], main .animate-pulse");
         await expect(waits.or(page.locator("main h1")).first()).toBeVisible();
-        await checkLooks(page, `${address} while it loads`);
+        await checkMain(page, `${address} while it loads`);
       });
       await test.step(`${address} where nothing is read`, async () => {
         await page.unroute(/\/trpc\//);
@@ -106,7 +100,7 @@ test(
         await expect.soft(waits, `${address} waits for ever`).toHaveCount(0);
         const said = page.locator("main").getByRole("alert").or(page.locator("main h1"));
         await expect(said.first()).toBeVisible();
-        await checkLooks(page, `${address} where nothing is read`);
+        await checkMain(page, `${address} where nothing is read`);
         await page.unroute(/\/trpc\//);
       });
     }
@@ -144,7 +138,7 @@ test(
     isAway = true;
     for (const socket of sockets) await socket.close();
     await expect(page.locator("[data-away]")).toBeVisible();
-    await checkLooks(page, "a run while the server is away");
+    await checkMain(page, "a run while the server is away");
     isAway = false;
     await expect(page.locator("[data-away]")).toHaveCount(0);
   },

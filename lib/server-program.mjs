@@ -3,7 +3,7 @@ import { resolveInRoot } from "./paths.mjs";
 /**
  * How Node.js runs the server: with a small space for young objects and few arenas of malloc, which together hold 50 MB
  * less than the defaults while nothing happens, and cost no time that could be measured; and without source maps of
- * packages, 25 MB more.
+ * packages, 25 MB more. It may collect its garbage itself (server/http/collect-when-idle.ts).
  */
 export const SERVER_ARGUMENTS = [
   "--max-semi-space-size=16",

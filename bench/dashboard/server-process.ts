@@ -40,8 +40,9 @@ export async function startServerProcess(databaseUrl: string): Promise<ServerPro
   const port = await findFreePort();
   const inspectorPort = await findFreePort();
   const url = `http://127.0.0.1:${port}`;
-  const inspect = `--inspect=127.0.0.1:${inspectorPort}`;
-  const child = spawn(process.execPath, [inspect, ...SERVER_ARGUMENTS], {
+  // It opens at the signal alone: what else is measured is measured without it.
+  const inspectAt = `--inspect-port=127.0.0.1:${inspectorPort}`;
+  const child = spawn(process.execPath, [inspectAt, ...SERVER_ARGUMENTS], {
     env: {
       ...process.env,
       ...SERVER_VARIABLES,
@@ -72,7 +73,10 @@ export async function startServerProcess(databaseUrl: string): Promise<ServerPro
       const status = await readFile(`/proc/${child.pid}/status`, "utf8");
       return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? NaN) / 1024;
     },
-    collectAndReadMemory: () => collectAndReadMemory(inspectorPort),
+    collectAndReadMemory() {
+      child.kill("SIGUSR1");
+      return collectAndReadMemory(inspectorPort);
+    },
     stop,
   };
 }
@@ -98,7 +102,9 @@ const memorySchema = z.object({
 });
 
 async function collectAndReadMemory(inspectorPort: number): Promise<KeptMemory> {
-  const answer = await fetch(`http://127.0.0.1:${inspectorPort}/json/list`);
+  const answer = await waitUntil("the inspector answers", () =>
+    fetch(`http://127.0.0.1:${inspectorPort}/json/list`).catch(() => null),
+  );
   const [target] = targetsSchema.parse(await answer.json());
   const socket = new WebSocket(target!.webSocketDebuggerUrl);
   const call = (id: number, method: string, params: object): Promise<unknown> =>

@@ -7,6 +7,7 @@ import { describe, expect, it } from "vitest";
 import { ROOT } from "@/lib/paths.mjs";
 import { boundaryFiles, boundaryRule, boundarySettings } from "./boundaries.mjs";
 import { nameRule, sqlPlaces, sqlRules } from "./restrictions.mjs";
+import { typedLint } from "./steps.mjs";
 
 interface Verdict {
   status: number | null;
@@ -64,13 +65,7 @@ describe("two folders that import each other", () => {
 
 describe("rules that need types", () => {
   it("refuse a promise that nobody waits for", () => {
-    const { status, output } = runNode(
-      "node_modules/oxlint/bin/oxlint",
-      "--type-aware",
-      "--config",
-      "scripts/check/typed-rules.json",
-      "scripts/check/fixtures/promise",
-    );
+    const { status, output } = runNode(...typedLint.slice(1), "scripts/check/fixtures/promise");
     expect(status).not.toBe(0);
     expect(output).toContain("no-floating-promises");
   });
