@@ -86,12 +86,20 @@ export default tseslint.config(
     },
   },
   {
-    files: ["app/**/*.tsx"],
-    ignores: ["app/_ui/link.tsx"],
+    files: ["app/**/*.{ts,tsx}"],
+    ignores: ["app/_ui/{link,help-panel}.tsx", "app/glossary/page.tsx", "**/*.test.{ts,tsx}"],
     rules: {
       "no-restricted-imports": [
         "error",
-        { paths: [{ name: "next/link", message: "Use Link of app/_ui/link.tsx." }] },
+        {
+          paths: [
+            { name: "next/link", message: "Use Link of app/_ui/link.tsx." },
+            {
+              name: "@/core/glossary/glossary",
+              message: "The page would be sent all of it: use shown-texts.ts and term-titles.ts.",
+            },
+          ],
+        },
       ],
     },
   },

@@ -83,6 +83,8 @@ test("a malformed configuration is named by line, path and key, and nothing is l
 }) => {
   await page.getByRole("button", { name: "JSON", exact: true }).click();
   const text = page.getByLabel("Configuration as JSON");
+  await expect(text).toBeVisible();
+  await page.reload();
   const good = await text.inputValue();
   const apply = page.getByRole("button", { name: "Apply to the settings" });
 

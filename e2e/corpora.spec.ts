@@ -68,6 +68,8 @@ test("a corpus is imported from a file, indexed, and shown with what was left ou
     "The viper lives at the river 3.",
     { timeout: 30_000 },
   );
+  await page.reload();
+  await expect(page.locator('[data-passage="a3"]')).toBeVisible();
   await page.getByLabel("Id of a passage").fill("zz");
   await page.getByRole("button", { name: "Find" }).click();
   await expect(page.getByText(/has no passage with the id “zz”/)).toBeVisible({ timeout: 30_000 });

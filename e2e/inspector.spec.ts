@@ -1,6 +1,6 @@
 import { rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
-import type { Page } from "@playwright/test";
+import type { Locator, Page } from "@playwright/test";
 import { SETUP_DIR } from "@/lib/paths.mjs";
 import { expectAnswerers, openRunDialog, watchColumns } from "./support/ask";
 import {
@@ -198,6 +198,39 @@ test("the raw view of an episode does not move while it loads", async ({ page })
   expect(shift).toBeLessThan(0.1);
 });
 
+test("the same question is opened at another step, beside a checkpoint, and by another method", async ({
+  page,
+}) => {
+  await openEpisode(page, "&phase=held-out");
+  const question = await page.getByRole("heading", { level: 1 }).innerText();
+  const own = page.getByTestId("same-question").getByRole("region", { name: RECORDED.training });
+  const openList = async (): Promise<void> => {
+    await page.getByRole("tab", { name: "Same question elsewhere" }).click();
+    await expect(own.getByText("this one")).toHaveCount(1);
+  };
+  const openFirst = async (links: Locator): Promise<void> => {
+    const address = (await links.first().getAttribute("href"))!;
+    await links.first().click();
+    await expect(page).toHaveURL(address);
+    await expect(page.getByRole("heading", { level: 1 })).toHaveText(question);
+    await expect(page.locator("[data-turn='0']")).toBeVisible();
+  };
+  await openList();
+  const step = /step \d+, held-out/;
+  const others = own.locator("li a:not([aria-current])").filter({ hasText: step });
+  const current = own.locator("li a[aria-current]");
+  const shown = step.exec(await current.innerText())![0];
+  const other = others.filter({ hasNotText: shown }).filter({ hasText: "checkpoint" });
+  await openFirst(other);
+
+  await openList();
+  await expect(current).not.toContainText(shown);
+  const regions = page.getByTestId("same-question").getByRole("region");
+  const ofOthers = regions.filter({ hasNot: page.getByRole("link", { name: RECORDED.training }) });
+  await openFirst(ofOthers.locator("li a"));
+  await openList();
+});
+
 test("what if: another query from a turn on, played beside how it was", async ({ page }) => {
   test.setTimeout(2 * PLAY_MS);
   await openEpisode(page);
@@ -205,6 +238,10 @@ test("what if: another query from a turn on, played beside how it was", async ({
   await page.getByLabel("Query of turn 0").fill("capital of Peru");
   // The recording keeps no weights of checkpoints.
   await page.getByLabel("Searcher").selectOption({ label: "untrained" });
+  // The address keeps the change: a link shows the same.
+  await page.reload();
+  await expect(page.getByLabel("Query of turn 0")).toHaveValue("capital of Peru");
+  await expect(page.getByLabel("Searcher").locator("option:checked")).toHaveText("untrained");
   await page.getByRole("button", { name: "Play from here" }).click();
   const played = page.getByTestId("what-if");
   await expect(played.locator("[data-turn='0']")).toBeVisible({ timeout: PLAY_MS });

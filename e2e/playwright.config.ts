@@ -11,11 +11,10 @@ const FRESH = [
 ];
 
 /** Real model, real database, real browser: one spec at a time. No spec needs another to have run before it. */
-export default defineConfig<{ product: Product }>({
+export default defineConfig<object, { product: Product }>({
   testDir: ".",
   testMatch: "*.spec.ts",
   outputDir: "../test-results/e2e",
-  globalSetup: "./support/recorded-product.ts",
   workers: 1,
   fullyParallel: false,
   // Tests of the tag @long belong to `npm run test:long`, those of @looks also, where they look more often.

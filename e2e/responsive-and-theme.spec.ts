@@ -10,14 +10,13 @@ import {
   type Shown,
 } from "./screenshots/pages";
 import { waitQuiet, watchRequests } from "./screenshots/picture";
-import { LAPTOP, PHONE } from "./support/looks";
+import { checkLooks, PHONE } from "./support/looks";
 import {
   expect,
   findAccessibilityFaults,
   measureOverflow,
   test,
   waitLive,
-  emulateTheme,
 } from "./support/product";
 
 /** Opens every page of the product and its main states, one after the other, each until nothing of it loads any more. */
@@ -47,42 +46,17 @@ async function openEach(
   }
 }
 
-// Each page is loaded once, and looked at in both sizes.
-const LOOKS = [
-  { size: LAPTOP, theme: "light", other: "dark" },
-  { size: PHONE, theme: "dark", other: "light" },
-] as const;
-
-test("no page is too wide on a laptop or a phone, and all can be read in both themes", async ({
-  page,
-  productAddress,
-}) => {
-  test.setTimeout(900_000);
-  await openEach(page, productAddress, async (name) => {
-    for (const { size, theme } of LOOKS) {
-      await page.setViewportSize(size);
-      await emulateTheme(page, theme);
-      const look = `${name}, ${size.width} pixels, ${theme}`;
-      expect.soft(await measureOverflow(page), `${look}: too wide`).toBeLessThanOrEqual(0);
-      expect.soft(await findAccessibilityFaults(page), look).toEqual([]);
-    }
-  });
-});
-
-// The theme changes colours alone, and nearly all of a page is shown in either size.
 test(
-  "each theme can be read in the other size, too",
-  { tag: "@long" },
+  "no page is too wide, and all can be read on a phone, and in test:long in every look",
+  { tag: "@looks" },
   async ({ page, productAddress }) => {
     test.setTimeout(900_000);
-    await openEach(page, productAddress, async (name) => {
-      for (const { size, other } of LOOKS) {
-        await page.setViewportSize(size);
-        await emulateTheme(page, other);
-        const faults = await findAccessibilityFaults(page, ["color-contrast"]);
-        expect.soft(faults, `${name}, ${size.width} pixels, ${other}`).toEqual([]);
-      }
-    });
+    await openEach(page, productAddress, (name) =>
+      checkLooks(page, name, async (rules, look) => {
+        expect.soft(await measureOverflow(page), `${look}: too wide`).toBeLessThanOrEqual(0);
+        expect.soft(await findAccessibilityFaults(page, rules), look).toEqual([]);
+      }),
+    );
   },
 );
 

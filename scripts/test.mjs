@@ -104,18 +104,20 @@ const python = {
 
 /**
  * @param {string} name
- * @param {Record<string, string>} [env]
+ * @param {{ seconds: number, project?: string, env?: Record<string, string> }} options project: the one of Playwright that
+ *   it runs, by default all
  * @returns {Stage}
  */
-const definePlaywrightStage = (name, env) => ({
+const definePlaywrightStage = (name, { seconds, project, env }) => ({
   name,
-  seconds: 780,
+  seconds,
   memoryGb: 5,
   command: [
     ...findNodeProgram("@playwright", "test", "cli.js"),
     "test",
     "--config",
     join("e2e", "playwright.config.ts"),
+    ...(project === undefined ? [] : ["--project", project]),
     "--reporter=list,json",
   ],
   env: {
@@ -130,7 +132,8 @@ const definePlaywrightStage = (name, env) => ({
 
 /** @type {Stage[]} */
 const STAGES = [
-  definePlaywrightStage("browser"),
+  definePlaywrightStage("browser-recorded", { seconds: 780, project: "recorded" }),
+  definePlaywrightStage("browser-fresh", { seconds: 400, project: "fresh" }),
   defineVitestStage({ name: "engine", seconds: 600, memoryGb: 4, minutes: 70 }),
   defineVitestStage({
     name: "unit",
@@ -163,7 +166,7 @@ const LONG_STAGES = [
     minutes: 90,
     tags: LONG,
   }),
-  definePlaywrightStage("browser-long", { S3_E2E_LONG: "1" }),
+  definePlaywrightStage("browser-long", { seconds: 1200, env: { S3_E2E_LONG: "1" } }),
 ];
 
 /** @type {Set<import("node:child_process").ChildProcess>} */

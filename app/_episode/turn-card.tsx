@@ -6,6 +6,8 @@ import { cn } from "@/app/_ui/cn";
 import { formatDateTime, formatSeconds, formatWords } from "@/app/_lib/format/format";
 import { Badge } from "@/app/_ui/badge";
 import { Card } from "@/app/_ui/card";
+import { HEAD_HELP } from "@/app/_ui/head-label";
+import { Help } from "@/app/_ui/help";
 import { ScoreMark } from "@/app/_ui/score-mark";
 import { collectTerms } from "./highlight";
 import { LedgerDocumentRow } from "./ledger-document-row";
@@ -70,6 +72,8 @@ const writeCount = (count: ReactNode) => <span className="font-mono text-foregro
 function TurnHeader({ turn, gold, playground, whatIf }: TurnHeaderProps) {
   const t = useText();
   const selected = turn.documents.filter((d) => d.selected).length;
+  // Terms are explained once, not in each turn.
+  const isFirst = turn.index === 0;
   return (
     <header className="border-b px-4 py-2.5">
       <div className="flex flex-wrap items-baseline gap-x-3 gap-y-1">
@@ -126,6 +130,7 @@ function TurnHeader({ turn, gold, playground, whatIf }: TurnHeaderProps) {
                   ? t("+{count} this turn", { count: turn.newGold })
                   : t("nothing new")}
               </span>
+              {isFirst ? <Help term="gold-document" className={HEAD_HELP} /> : null}
             </span>
           ) : null}
           {gold > 0 ? (
@@ -143,6 +148,7 @@ function TurnHeader({ turn, gold, playground, whatIf }: TurnHeaderProps) {
               selected,
               documents: turn.documents.length,
             })}
+            {isFirst ? <Help term="window" className={HEAD_HELP} /> : null}
           </span>
           {turn.fetchedAt === undefined ? null : (
             <span>
@@ -151,7 +157,12 @@ function TurnHeader({ turn, gold, playground, whatIf }: TurnHeaderProps) {
               })}
             </span>
           )}
-          {turn.implicit ? <Badge tone="warn">{t("implicit select-all")}</Badge> : null}
+          {turn.implicit ? (
+            <span className="inline-flex items-center">
+              <Badge tone="warn">{t("implicit select-all")}</Badge>
+              <Help term="implicit-selection" className={HEAD_HELP} />
+            </span>
+          ) : null}
         </p>
       )}
     </header>

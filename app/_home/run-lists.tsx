@@ -69,7 +69,7 @@ export function ActiveRuns({ runs, count }: { runs: readonly HomeRun[]; count: n
                 {run.name}
               </Link>
               <span className="flex items-center gap-2">
-                <RunStateBadge state={run.state} />
+                <RunStateBadge state={run.state} kind={run.kind} />
               </span>
               {run.progress ? (
                 <div>
@@ -136,7 +136,7 @@ export function EndedRuns({ runs, count, since }: EndedRunsProps) {
                 ) : null}
               </span>
               <span>
-                <RunStateBadge state={run.state} />
+                <RunStateBadge state={run.state} kind={run.kind} />
               </span>
               <p
                 className="truncate text-xs text-muted-foreground"

@@ -6,12 +6,13 @@ import { StepLabel } from "@/app/_charts/drawing/plot-frame";
 import { useText } from "@/app/_i18n/text-provider";
 import { formatRetriever } from "@/app/_lib/config/retriever";
 import type { RetrieverComparison } from "@/app/_lib/live/trpc";
-import { GLOSSARY } from "@/core/glossary/glossary";
+import { SHOWN_TEXTS } from "@/core/glossary/shown-texts";
+import { TERM_TITLES } from "@/core/glossary/term-titles";
 import { getRunColour } from "./metric-label";
 
 const PLOTS = [
-  { value: "recall", ...GLOSSARY.recall },
-  { value: "fullSupport", ...GLOSSARY["full-support"] },
+  { value: "recall", term: "recall" },
+  { value: "fullSupport", term: "full-support" },
 ] as const;
 
 /** Recall and full support over the depth k, one curve for each retriever. */
@@ -27,11 +28,11 @@ export function RecallPlots({ comparison }: { comparison: RetrieverComparison })
             data-plot={plot.value}
           >
             <div className="flex items-baseline justify-between gap-3">
-              <h3 className="font-medium">{t(plot.title)}</h3>
+              <h3 className="font-medium">{t(TERM_TITLES[plot.term])}</h3>
               <StepLabel />
             </div>
-            <p className="text-xs text-muted-foreground">{t(plot.text)}</p>
-            <Plot comparison={comparison} value={plot.value} label={t(plot.title)} />
+            <p className="text-xs text-muted-foreground">{t(SHOWN_TEXTS[plot.term])}</p>
+            <Plot comparison={comparison} value={plot.value} label={t(TERM_TITLES[plot.term])} />
           </article>
         ))}
       </div>

@@ -1,13 +1,17 @@
 import type { LeaderboardCell } from "@/app/_lib/live/trpc";
-import { GLOSSARY } from "@/core/glossary/glossary";
-import type { GlossaryTerm } from "@/core/glossary/term-titles";
+import { SHOWN_TEXTS } from "@/core/glossary/shown-texts";
+import { TERM_TITLES } from "@/core/glossary/term-titles";
 
 type Shares = LeaderboardCell["attribution"];
 
 /** A part of all answers: a term of the glossary with its colour, and the filter of the episodes that shows it. */
-export const definePart = (term: GlossaryTerm, series: number, filter: string = term) => ({
-  label: GLOSSARY[term].title,
-  meaning: GLOSSARY[term].text,
+export const definePart = (
+  term: keyof typeof SHOWN_TEXTS,
+  series: number,
+  filter: string = term,
+) => ({
+  label: TERM_TITLES[term],
+  meaning: SHOWN_TEXTS[term],
   colour: `var(--series-${series})`,
   filter,
 });

@@ -7,7 +7,7 @@ import { formatInteger, formatShare } from "@/app/_lib/format/format";
 import { useTRPC, type Leaderboard } from "@/app/_lib/live/trpc";
 import { Button } from "@/app/_ui/button";
 import { ErrorState } from "@/app/_ui/states";
-import { GLOSSARY } from "@/core/glossary/glossary";
+import { SHOWN_TEXTS } from "@/core/glossary/shown-texts";
 import type { QuestionChoice } from "@/contracts/run-config/question-choice";
 import type { MethodName } from "@/contracts/records/episode";
 
@@ -77,7 +77,7 @@ export function Ceiling({ ceiling, launch }: Props) {
           >
             <Gauge /> {t("Measure the ceiling")}
           </Button>
-          {t(GLOSSARY.ceiling.text)}
+          {t(SHOWN_TEXTS.ceiling)}
         </p>
       )}
       <ErrorState title={t("The ceiling cannot be measured")} error={measure.error} />

@@ -3,7 +3,7 @@ import { formatInteger, formatShare } from "@/app/_lib/format/format";
 import type { RunStatistics } from "@/app/_lib/live/trpc";
 import { Card, CardHeader } from "@/app/_ui/card";
 import { Tooltip } from "@/app/_ui/tooltip";
-import { GLOSSARY } from "@/core/glossary/glossary";
+import { SHOWN_TEXTS } from "@/core/glossary/shown-texts";
 import { computeMacroMean } from "@/core/statistics/mean-by-type";
 
 type Parts = Pick<RunStatistics, "types" | "replies" | "unread">;
@@ -27,7 +27,7 @@ export function FigureParts({ types, replies, unread }: Parts) {
       {replies === 0 ? null : (
         <span
           className="block text-2xs whitespace-nowrap text-muted-foreground"
-          title={t(GLOSSARY["unread-reply"].text)}
+          title={t(SHOWN_TEXTS["unread-reply"])}
           data-unread={unread}
         >
           {t("unread {share}", { share: formatShare(unread / replies) })}

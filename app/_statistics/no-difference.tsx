@@ -1,5 +1,5 @@
 import { useText } from "@/app/_i18n/text-provider";
-import { GLOSSARY } from "@/core/glossary/glossary";
+import { SHOWN_TEXTS } from "@/core/glossary/shown-texts";
 
 /**
  * That a test shows no difference, with the smallest one that it could have shown: without it, "no difference" says
@@ -29,7 +29,7 @@ export function SmallestDifference({
   return (
     <span
       className={className}
-      title={t(GLOSSARY["smallest-difference"].text)}
+      title={t(SHOWN_TEXTS["smallest-difference"])}
       data-smallest={smallest ?? ""}
     >
       {smallest === null

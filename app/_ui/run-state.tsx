@@ -2,10 +2,10 @@
 import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "./cn";
 import { formatWords } from "@/app/_lib/format/format";
-import type { RunState } from "@/contracts/records/run-state";
+import type { RunKind, RunState } from "@/contracts/records/run-state";
 import { Badge, type BadgeTone } from "./badge";
 
-export const RUN_TONE: Record<RunState, { tone: BadgeTone; moving: boolean }> = {
+const TONES: Record<RunState, { tone: BadgeTone; moving: boolean }> = {
   queued: { tone: "neutral", moving: false },
   leased: { tone: "primary", moving: true },
   preparing: { tone: "primary", moving: true },
@@ -19,20 +19,23 @@ export const RUN_TONE: Record<RunState, { tone: BadgeTone; moving: boolean }> = 
   cancelled: { tone: "outline", moving: false },
 };
 
+/** The colour of a state. A training that came to its end may have collapsed: that it has succeeded is no praise there. */
+export const getStateTone = (state: RunState, kind: RunKind | undefined): BadgeTone =>
+  kind === "train" && state === "succeeded" ? "neutral" : TONES[state].tone;
+
 interface RunStateBadgeProps {
   state: RunState;
   className?: string;
-  /** Having succeeded is no success: something beside it says how the run came out. */
-  isPlain?: boolean;
+  /** The run's, where trainings are among those that are shown. */
+  kind?: RunKind;
 }
 
 /** A run's state; the dot moves while a worker has the run. */
-export function RunStateBadge({ state, className, isPlain = false }: RunStateBadgeProps) {
+export function RunStateBadge({ state, className, kind }: RunStateBadgeProps) {
   const t = useText();
-  const { moving, ...colour } = RUN_TONE[state];
-  const tone = isPlain && state === "succeeded" ? "neutral" : colour.tone;
+  const { moving } = TONES[state];
   return (
-    <Badge tone={tone} className={className} data-run-state={state}>
+    <Badge tone={getStateTone(state, kind)} className={className} data-run-state={state}>
       <span
         aria-hidden
         className={cn("size-1.5 rounded-full bg-current", moving && "motion-safe:animate-pulse")}

@@ -1,4 +1,5 @@
 import type { Explanations } from "./glossary-entry";
+import { SHOWN_TEXTS } from "./shown-texts";
 
 /** What steps, answers and services take: time, memory, tokens, power and money. */
 export const COST_TERMS = {
@@ -104,16 +105,16 @@ export const COST_TERMS = {
     formula: "demonstrations + step × questions per step",
   },
   "search-time": {
-    text: "The search itself, on the worker",
+    text: SHOWN_TEXTS["search-time"],
     source: "gpu-workers/agent/tasks.ts, runQuery",
   },
   "opening-time": {
-    text: "Until the retriever was open: an index that was missing is built in this time",
+    text: SHOWN_TEXTS["opening-time"],
     formula: "start of the search − arrival of the request",
     source: "gpu-workers/agent/tasks.ts, runQuery",
   },
   "total-time": {
-    text: "From the request to its answer, the way to the worker and back included",
+    text: SHOWN_TEXTS["total-time"],
     formula: "end of the task − its creation",
     source: "app/playground/_components/retriever-column.tsx",
   },

@@ -1,10 +1,10 @@
-import type { MethodName } from "@/contracts/records/episode";
 import { COST_TERMS } from "./cost-terms";
 import { S3, type Explanations, type GlossaryEntry } from "./glossary-entry";
 import { LEARNING_TERMS } from "./learning-terms";
 import { RUN_TERMS } from "./run-terms";
 import { TERM_TITLES, type GlossaryTerm } from "./term-titles";
 import { GAIN_TERMS, SEARCH_TERMS, TRAINING_TERMS } from "./training-terms";
+import { SHOWN_TEXTS } from "./shown-texts";
 
 const EPISODE_TERMS = {
   method: {
@@ -61,7 +61,7 @@ const EPISODE_TERMS = {
     source: "gpu-workers/rl/episode-metrics.ts",
   },
   "retriever-score": {
-    text: "Score of this retriever; scores of different retrievers have different scales",
+    text: SHOWN_TEXTS["retriever-score"],
     source: "gpu-workers/retrieval/retriever.ts, RankedDocument",
   },
   advantage: {
@@ -79,12 +79,12 @@ const EPISODE_TERMS = {
     source: "Jin et al. 2025 (Search-R1, arXiv 2503.09516), section 3.1",
   },
   "turn-gain": {
-    text: "What the generator answers from the documents kept up to each turn, and from the gold documents alone.",
+    text: SHOWN_TEXTS["turn-gain"],
     formula: "score of the answer from the union of the selections of turns 0..t",
     source: "core/episode/turn-contexts.ts",
   },
   ceiling: {
-    text: "What the generator answers from the gold documents alone. Answered once for all methods.",
+    text: SHOWN_TEXTS.ceiling,
     formula: "score of the answer from the gold documents alone, mean over questions",
     source: "gpu-workers/methods/gold.ts",
   },
@@ -94,27 +94,27 @@ const EPISODE_TERMS = {
 const OUTCOME_TERMS = {
   ...GAIN_TERMS,
   "both-right": {
-    text: "s3 and naive RAG answer",
+    text: SHOWN_TEXTS["both-right"],
     formula: "score of s3's answer = 1, of naive RAG's = 1",
     source: "gpu-workers/rl/episode-metrics.ts",
   },
   gained: {
-    text: "s3 answers, naive RAG does not",
+    text: SHOWN_TEXTS.gained,
     formula: "score of s3's answer = 1, of naive RAG's = 0",
     source: "gpu-workers/rl/episode-metrics.ts",
   },
   lost: {
-    text: "naive RAG answers, s3 does not",
+    text: SHOWN_TEXTS.lost,
     formula: "score of s3's answer = 0, of naive RAG's = 1",
     source: "gpu-workers/rl/episode-metrics.ts",
   },
   "both-wrong": {
-    text: "neither answers",
+    text: SHOWN_TEXTS["both-wrong"],
     formula: "score of s3's answer = 0, of naive RAG's = 0",
     source: "gpu-workers/rl/episode-metrics.ts",
   },
   correct: {
-    text: "the answer is right",
+    text: SHOWN_TEXTS.correct,
     formula: "score = 1",
     source: "core/episode/turns.ts, attributeFailure",
   },
@@ -123,17 +123,17 @@ const OUTCOME_TERMS = {
     source: "core/episode/turns.ts, attributeFailure",
   },
   "never-retrieved": {
-    text: "some gold document was in no window",
+    text: SHOWN_TEXTS["never-retrieved"],
     formula: "gold ⊄ windows",
     source: "core/episode/turns.ts, attributeFailure",
   },
   "not-selected": {
-    text: "retrieved, but not handed over",
+    text: SHOWN_TEXTS["not-selected"],
     formula: "gold ⊆ windows, gold ⊄ handed over",
     source: "core/episode/turns.ts, attributeFailure",
   },
   "generator-failed": {
-    text: "it had the gold documents and answered wrong",
+    text: SHOWN_TEXTS["generator-failed"],
     formula: "gold ⊆ handed over, score < 1",
     source: "core/episode/turns.ts, attributeFailure",
   },
@@ -152,17 +152,17 @@ const OUTCOME_TERMS = {
     source: "s3's released code",
   },
   "unread-reply": {
-    text: "A judge's reply that says neither yes nor no. It counts as no, is counted and listed, and its share stands beside the judged figure.",
+    text: SHOWN_TEXTS["unread-reply"],
     formula: "unread replies / replies",
     source: "gpu-workers/llm/scoring/answer-scorer.ts",
   },
   "scorer-doubtful": {
-    text: "wrong, while two judging scorers differ",
+    text: SHOWN_TEXTS["scorer-doubtful"],
     formula: "score < 1; of span, judge and option letter one ≥ 0.5, another < 0.5",
     source: "server/features/scoring/judging-scorers-sql.ts",
   },
   "no-gold": {
-    text: "the question names no gold documents",
+    text: SHOWN_TEXTS["no-gold"],
     formula: "gold = ∅, score < 1",
     source: "core/episode/turns.ts, attributeFailure",
   },
@@ -178,12 +178,12 @@ const OUTCOME_TERMS = {
 
 const RETRIEVAL_TERMS = {
   recall: {
-    text: "Mean share of the gold documents among the first k. Where two curves meet, a reader of k documents sees no difference.",
+    text: SHOWN_TEXTS.recall,
     formula: "|gold ∩ first k| / |gold|",
     source: "trec_eval, recall_k",
   },
   "full-support": {
-    text: "Share of questions with all their gold documents among the first k: the ceiling of whoever reads k documents.",
+    text: SHOWN_TEXTS["full-support"],
     formula: "1 where gold ⊆ first k, else 0",
   },
   precision: {
@@ -238,7 +238,7 @@ const RETRIEVAL_TERMS = {
 
 const STATISTICS_TERMS = {
   "bootstrap-interval": {
-    text: "Intervals: 95%, bootstrap over groups of questions where the set names groups.",
+    text: SHOWN_TEXTS["bootstrap-interval"],
     formula: "2.5th to 97.5th percentile of 10,000 means, whole groups drawn with replacement",
     source: "Davison and Hinkley 1997, section 3.8",
   },
@@ -257,39 +257,39 @@ const STATISTICS_TERMS = {
     source: "Holm 1979",
   },
   "smallest-difference": {
-    text: "The smallest true difference, in points, that this many questions show in four of five repetitions (power 80%, two-sided level 5%, this comparison alone). A smaller one can be there and stay unseen.",
+    text: SHOWN_TEXTS["smallest-difference"],
     formula:
       "(t of 0.975 + t of 0.8) × standard error of the paired difference, groups of questions as one",
     source: "Bloom 1995; Miller 2024 (Adding Error Bars to Evals)",
   },
   "rank-interval": {
-    text: "The ranks that the questions leave open, for all methods of a column together at 95%. Methods that share a letter are not shown to differ.",
+    text: SHOWN_TEXTS["rank-interval"],
     formula:
       "1 + methods shown to be better … methods − methods shown to be worse, by simultaneous paired comparisons",
     source: "Mogstad, Romano, Shaikh and Wilhelm 2024; letters: Piepho 2004",
   },
   "seed-average": {
-    text: "Mean over k seeds of the same method on the same questions, with the standard deviation s between seeds.",
+    text: SHOWN_TEXTS["seed-average"],
     formula: "mean ± t of 0.975 × s / √k",
   },
   "discordant-questions": {
-    text: "Questions that only this method answers, and only the reference",
+    text: SHOWN_TEXTS["discordant-questions"],
     formula:
       "|right of this method ∖ right of the reference| : |right of the reference ∖ right of this method|",
     source: "core/statistics/comparison.ts",
   },
   "pareto-front": {
-    text: "Per question. The line is the Pareto front: no other method is both cheaper and better.",
+    text: SHOWN_TEXTS["pareto-front"],
     formula: "methods of which no other has cost ≤ and score ≥, one of them strictly",
     source: "core/statistics/comparison.ts, findParetoFront",
   },
   kappa: {
-    text: "Agreement of two raters beyond what chance gives: 1 is full agreement, 0 is chance. Not defined where nothing is labelled or one verdict was given throughout.",
+    text: SHOWN_TEXTS.kappa,
     formula: "(observed agreement − expected) / (1 − expected)",
     source: "Cohen 1960",
   },
   "upset-plot": {
-    text: "A column counts the questions that exactly the marked runs answer.",
+    text: SHOWN_TEXTS["upset-plot"],
     source: "Lex et al. 2014 (UpSet)",
   },
 } satisfies Explanations;
@@ -316,21 +316,6 @@ const addTitles = <T extends Explanations>(terms: T) =>
   ) as Record<keyof T, GlossaryEntry>;
 
 export const GLOSSARY: Readonly<Record<GlossaryTerm, GlossaryEntry>> = addTitles(EXPLANATIONS);
-
-/** What each method does, in a few words. */
-export const METHOD_SUMMARIES: Readonly<Record<MethodName, string>> = {
-  s3: "search loop",
-  rag: "the question's own top documents",
-  direct: "no documents",
-  cot: "no documents, step by step",
-  ircot: "reasoning asks for documents",
-  deepretrieval: "rewritten query",
-  "search-r1": "searches while it reasons",
-  "search-o1": "searches, condenses",
-  r1: "reasoning model, no documents",
-  sft: "fine-tuned, no documents",
-  gold: "the generator's ceiling",
-};
 
 /** Parts of the glossary with their headings, in the order of the reference. */
 export const GLOSSARY_SECTIONS: readonly {

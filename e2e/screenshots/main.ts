@@ -19,8 +19,7 @@ import { LANGUAGES, type Language } from "@/core/texts/languages";
 import { connect } from "@/cli/lib/client";
 import { resolveInRoot } from "@/lib/paths.mjs";
 import { buildLaunchOptions } from "../support/browser";
-import { RECORDED_URL_VARIABLE } from "../support/product";
-import startRecordedProduct from "../support/recorded-product";
+import { startRecordedProduct } from "../support/recorded-product";
 import {
   addRuns,
   buildAddress,
@@ -185,15 +184,15 @@ async function main(): Promise<number> {
     console.error(error instanceof Error ? error.message : error);
     return 2;
   }
-  const stop = await startRecordedProduct();
+  const product = await startRecordedProduct();
   try {
-    const faults = await takePictures(process.env[RECORDED_URL_VARIABLE] ?? "", options);
+    const faults = await takePictures(product.address, options);
     for (const fault of faults) console.error(fault);
     if (!options.isForReadme)
       console.log(`${options.pages.length * options.looks.length} pages, ${faults.length} faults`);
     return faults.length > 0 ? 1 : 0;
   } finally {
-    await stop();
+    await product.stop();
   }
 }
 

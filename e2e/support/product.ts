@@ -1,28 +1,19 @@
 import { AxeBuilder } from "@axe-core/playwright";
 import { test as base, expect, type Page } from "@playwright/test";
 import { startFreshProduct } from "./fresh-product";
+import { startRecordedProduct } from "./recorded-product";
 
 /**
  * fresh: nothing is stored but Atlas; each test has a product of its own, and another when it is repeated.
- * recorded: a day of work on Atlas (e2e/recording), which all specs share.
+ * recorded: a day of work on Atlas (e2e/recording), which all specs share; after one that failed it begins anew.
  */
 export type Product = "fresh" | "recorded";
 
-/** Variable in which recorded-product.ts leaves the address. */
-export const RECORDED_URL_VARIABLE = "S3_E2E_RECORDED_URL";
-
-/** A fresh product starts in seconds, on a machine that does much else in minutes; it is no part of a test's time. */
+/** A product starts in seconds, on a machine that does much else in minutes; it is no part of a test's time. */
 const PRODUCT_MS = 240_000;
 
 /** Names of the runs in the recording that specs look at (e2e/recording/sessions.ts). */
 export const RECORDED = { training: "Atlas, SmolLM2-135M, PPO", collapsed: "Made to collapse" };
-
-/** Address of the recorded product, with its secret. @throws Error where it was not started */
-function getRecordedAddress(): string {
-  const url = process.env[RECORDED_URL_VARIABLE];
-  if (!url) throw new Error("No product runs: run the specs with e2e/playwright.config.ts");
-  return url;
-}
 
 /** Success criteria of WCAG, as axe names them. */
 const CRITERIA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
@@ -72,15 +63,26 @@ async function hideMessages(page: Page): Promise<void> {
 }
 
 /** A page of the product; a script error on it fails the test, and so does a page that axe finds fault with. */
-export const test = base.extend<{
-  product: Product;
-  productAddress: string;
-  productUrl: string;
-}>({
-  product: ["recorded", { option: true }],
-  productAddress: [
+export const test = base.extend<
+  { productAddress: string; productUrl: string },
+  { product: Product; recordedAddress: string | null }
+>({
+  product: ["recorded", { option: true, scope: "worker" }],
+  recordedAddress: [
     async ({ product }, provide) => {
-      if (product === "recorded") return provide(getRecordedAddress());
+      if (product === "fresh") return provide(null);
+      const recorded = await startRecordedProduct();
+      try {
+        await provide(recorded.address);
+      } finally {
+        await recorded.stop();
+      }
+    },
+    { scope: "worker", timeout: PRODUCT_MS },
+  ],
+  productAddress: [
+    async ({ recordedAddress }, provide) => {
+      if (recordedAddress !== null) return provide(recordedAddress);
       const fresh = await startFreshProduct();
       try {
         await provide(fresh.address);

@@ -5,16 +5,13 @@ import { findFreePort } from "@/lib/free-port.mjs";
 import { EXAMPLE_FILE } from "@/server/features/example/load-example";
 import { startPostgres } from "@/server/testing/postgres";
 import { loadRecording } from "@/server/platform/recording/load";
-import { RECORDED_URL_VARIABLE } from "./product";
-import { startProductProcess } from "./product-process";
+import { startProductProcess, type ProductProcess } from "./product-process";
 
 /**
  * A product after a day of work on Atlas: what e2e/recording has of it (`npm run record`). It is started as `npm start`
- * does, once for all specs, and leaves its address in `RECORDED_URL_VARIABLE`.
- *
- * @returns what stops it
+ * does.
  */
-export default async function startRecordedProduct(): Promise<() => Promise<void>> {
+export async function startRecordedProduct(): Promise<ProductProcess> {
   const dataDir = mkdtempSync(join(tmpdir(), "s3-e2e-recorded-"));
   const postgres = await startPostgres();
   try {
@@ -25,11 +22,13 @@ export default async function startRecordedProduct(): Promise<() => Promise<void
       S3_IMPORT_ROOTS: tmpdir(),
       DATABASE_URL: postgres.url,
     });
-    process.env[RECORDED_URL_VARIABLE] = product.address;
-    return async () => {
-      await product.stop();
-      await postgres.stop();
-      rmSync(dataDir, { recursive: true, force: true });
+    return {
+      address: product.address,
+      async stop() {
+        await product.stop();
+        await postgres.stop();
+        rmSync(dataDir, { recursive: true, force: true });
+      },
     };
   } catch (error) {
     await postgres.stop();

@@ -2,6 +2,7 @@ import { useText } from "@/app/_i18n/text-provider";
 import type { Compared } from "@/app/_lib/live/trpc";
 import { PairedTestTable } from "@/app/_statistics/paired-test-table";
 import { Card, CardHeader } from "@/app/_ui/card";
+import { Help } from "@/app/_ui/help";
 import { LETTERS } from "./patterns";
 
 /** Every pair tested on the questions that all of the runs share. */
@@ -15,7 +16,9 @@ export function PairsTable({ compared }: { compared: Compared }) {
           "On the questions that both of a pair answered; p-values corrected by Holm over the {pairs, plural, one {# pair} other {# pairs}}.",
           { pairs: compared.pairs.length },
         )}
-      />
+      >
+        <Help term="holm" />
+      </CardHeader>
       <PairedTestTable
         heads={[t("Pair")]}
         discordant={{ text: t("Only first : only second") }}

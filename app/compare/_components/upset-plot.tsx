@@ -5,7 +5,8 @@ import { formatInteger } from "@/app/_lib/format/format";
 import type { Compared } from "@/app/_lib/live/trpc";
 import { ScrollRegion } from "@/app/_ui/scroll-region";
 import { Card, CardHeader } from "@/app/_ui/card";
-import { GLOSSARY } from "@/core/glossary/glossary";
+import { SHOWN_TEXTS } from "@/core/glossary/shown-texts";
+import { TERM_TITLES } from "@/core/glossary/term-titles";
 import { parseMask, formatFilter, LETTERS, RUN_COLOURS, writeFilter } from "./patterns";
 
 const BAR_HEIGHT = 120;
@@ -35,8 +36,8 @@ export function UpsetPlot({ compared, selected, onSelect }: UpsetPlotProps) {
   return (
     <Card className="pb-3">
       <CardHeader
-        title={t(GLOSSARY["upset-plot"].title)}
-        description={[t(GLOSSARY["upset-plot"].text), ...limits].join(" ")}
+        title={t(TERM_TITLES["upset-plot"])}
+        description={[t(SHOWN_TEXTS["upset-plot"]), ...limits].join(" ")}
       />
       <ScrollRegion label={t("Sets of runs that are right together")} className="mt-3  px-4 pb-1">
         <div className="flex min-w-max items-end gap-1">

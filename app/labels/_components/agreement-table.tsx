@@ -3,7 +3,7 @@ import type { AgreementRow } from "@/app/_lib/live/trpc";
 import { Card } from "@/app/_ui/card";
 import { HEAD_HELP, TermHead } from "@/app/_ui/head-label";
 import { Help } from "@/app/_ui/help";
-import { GLOSSARY } from "@/core/glossary/glossary";
+import { SHOWN_TEXTS } from "@/core/glossary/shown-texts";
 
 type Rated = AgreementRow["judgeAndSpan"];
 
@@ -46,7 +46,7 @@ export function AgreementTable({ rows }: { rows: AgreementRow[] }) {
                 </td>
                 <td
                   className="tabular-nums px-3 py-2 text-right"
-                  title={rated.kappa === null ? t(GLOSSARY.kappa.text) : undefined}
+                  title={rated.kappa === null ? t(SHOWN_TEXTS.kappa) : undefined}
                 >
                   {rated.kappa === null ? "–" : rated.kappa.toFixed(2)}
                 </td>

@@ -12,7 +12,7 @@ import { Card, CardHeader } from "@/app/_ui/card";
 import { Input, Select } from "@/app/_ui/field";
 import { ErrorState } from "@/app/_ui/states";
 import { useNotify } from "@/app/_ui/toast";
-import { METHOD_SUMMARIES } from "@/core/glossary/glossary";
+import { METHOD_SUMMARIES } from "@/core/glossary/shown-texts";
 import { METHODS } from "@/core/run/methods";
 import type { MethodName } from "@/contracts/records/episode";
 import { METHOD_NAMES } from "@/contracts/records/method-names";

@@ -9,7 +9,7 @@ import { Button } from "@/app/_ui/button";
 import { Select } from "@/app/_ui/field";
 import { deferPart } from "@/app/_ui/optional-part";
 import { QueryErrorState, Skeleton } from "@/app/_ui/states";
-import { GLOSSARY } from "@/core/glossary/glossary";
+import { SHOWN_TEXTS } from "@/core/glossary/shown-texts";
 import { ActiveRuns } from "./active-runs";
 import { AttributionCard } from "./cards/attribution-card";
 import { findComparableRuns } from "./comparable-runs";
@@ -131,8 +131,8 @@ export function LeaderboardView() {
             {board.columns.length > 1 && board.averaged.length === 0 ? (
               <span>{t("No set is complete for every method, so there is no average.")}</span>
             ) : null}
-            <span>{t(GLOSSARY["bootstrap-interval"].text)}</span>
-            <span>{t(GLOSSARY["rank-interval"].text)}</span>
+            <span>{t(SHOWN_TEXTS["bootstrap-interval"])}</span>
+            <span>{t(SHOWN_TEXTS["rank-interval"])}</span>
           </div>
           <SignificanceTable board={board} />
           <PlannerCard board={board} />

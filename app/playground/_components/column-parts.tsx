@@ -7,7 +7,7 @@ import { Button } from "@/app/_ui/button";
 import { Progress } from "@/app/_ui/progress";
 import { SkeletonList } from "@/app/_ui/states";
 import type { QueryResult } from "@/contracts/worker-protocol/search-results";
-import { GLOSSARY } from "@/core/glossary/glossary";
+import { SHOWN_TEXTS } from "@/core/glossary/shown-texts";
 import { getColumnLetter } from "./overlap";
 
 /** Classes, because the server writes columns that the address names, and its pages may hold no style attributes. */
@@ -93,16 +93,16 @@ export function SearchTimes({ result, total, worker }: SearchTimesProps) {
   const time = (text: ReactNode) => <span className="font-mono text-foreground">{text}</span>;
   return (
     <>
-      <span title={t(GLOSSARY["search-time"].text)}>
+      <span title={t(SHOWN_TEXTS["search-time"])}>
         {t.rich("search <time>{seconds}</time>", { seconds: formatSeconds(seconds), time })}
       </span>
       {openSeconds >= 0.5 ? (
-        <span title={t(GLOSSARY["opening-time"].text)}>
+        <span title={t(SHOWN_TEXTS["opening-time"])}>
           {t.rich("opening <time>{seconds}</time>", { seconds: formatSeconds(openSeconds), time })}
         </span>
       ) : null}
       {total === null ? null : (
-        <span title={t(GLOSSARY["total-time"].text)}>
+        <span title={t(SHOWN_TEXTS["total-time"])}>
           {t.rich("total <time>{seconds}</time>", { seconds: formatSeconds(total), time })}
         </span>
       )}

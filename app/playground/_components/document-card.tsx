@@ -7,7 +7,7 @@ import { Badge } from "@/app/_ui/badge";
 import type { QueryResult } from "@/contracts/worker-protocol/search-results";
 import type { TextPart } from "@/app/_episode/highlight";
 import { Marked } from "@/app/_episode/marked";
-import { GLOSSARY } from "@/core/glossary/glossary";
+import { SHOWN_TEXTS } from "@/core/glossary/shown-texts";
 import { getColumnLetter, type OtherRank } from "./overlap";
 
 interface DocumentCardProps {
@@ -61,7 +61,7 @@ export const DocumentCard = memo(function DocumentCard({
         </span>
         <span
           className="shrink-0 font-mono text-xs text-muted-foreground"
-          title={t(GLOSSARY["retriever-score"].text)}
+          title={t(SHOWN_TEXTS["retriever-score"])}
         >
           {formatNumber(document.score)}
         </span>

@@ -94,10 +94,10 @@ export function RunName({ run, folded }: { run: RunRow; folded: boolean }) {
 /** The run's state; with `folded`, the states of the sweep's runs. */
 export const RunStates = ({ run, folded }: { run: RunRow; folded: boolean }) =>
   run.sweep && folded ? (
-    <StateCounts counts={run.sweep.counts} />
+    <StateCounts counts={run.sweep.counts} kind={run.kind} />
   ) : (
     <span className="flex flex-wrap gap-1">
-      <RunStateBadge state={run.state} />
+      <RunStateBadge state={run.state} kind={run.kind} />
       <RunAlarms run={run} />
     </span>
   );

@@ -54,7 +54,11 @@ const buildColumns = (t: Text, folded: boolean): RowColumn<RunRow>[] => {
       header: t("Progress"),
       width: "w-40",
       cell: (run) =>
-        isSweep(run) ? <StateCounts counts={run.sweep?.counts ?? {}} /> : <RunProgress run={run} />,
+        isSweep(run) ? (
+          <StateCounts counts={run.sweep?.counts ?? {}} kind={run.kind} />
+        ) : (
+          <RunProgress run={run} />
+        ),
     },
     {
       id: "result",

@@ -102,7 +102,7 @@ function SweepItem({ row }: { row: SweepRow }) {
         ) : null}
       </p>
       <div className="mt-1.5">
-        <StateCounts counts={row.counts} />
+        <StateCounts counts={row.counts} kind={row.kind} />
       </div>
     </li>
   );

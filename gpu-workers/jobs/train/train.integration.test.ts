@@ -44,11 +44,17 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
   });
 
   const undisturbed = () => createContext({ name: "undisturbed", config: grpo });
-  let whole: MemoryContext;
+  let undisturbedRun: Promise<MemoryContext> | undefined;
+  /** Two steps without a disturbance, once for all tests that begin with them. */
+  const trainUndisturbed = (): Promise<MemoryContext> =>
+    (undisturbedRun ??= (async () => {
+      const context = undisturbed();
+      await executors.train(context);
+      return context;
+    })());
 
   it("trains two steps and reports what it did", async () => {
-    whole = undisturbed();
-    await executors.train(whole);
+    const whole = await trainUndisturbed();
     expect(whole.isRunning).toBe(true);
     expect(whole.preflightItems.map(({ state }) => state)).toEqual([
       "ready",
@@ -173,48 +179,53 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
     },
   );
 
-  it("paused after a step and resumed, makes the steps of the undisturbed run and ends with its weights", async () => {
-    const states = await Promise.all(
-      whole.checkpoints.map(({ directory }) => readTrainerState(directory)),
-    );
-    // Else nothing was learned and the comparison would say nothing.
-    expect(new Set(states.map(({ weightsHash }) => weightsHash)).size).toBe(3);
-    const config = {
-      ...grpo,
-      checkpointing: { every: 100, keep: 3 },
-      evaluation: NO_EVALUATION,
-    };
-    const paused = createContext({
-      name: "paused",
-      config: { ...config, rl: { ...config.rl, steps: 9 } },
-      resume: whole.checkpoints[0]!,
-      onReport: (item) => {
-        if (item.kind === "metrics" && item.points.some(({ name }) => name === "reward/mean"))
-          paused.requests.pause = true;
-      },
-    });
-    await executors.train(paused);
-    expect(paused.isPaused).toBe(true);
-    expect(paused.checkpoints.map(({ step }) => step)).toEqual([1]);
-    // What it left is what the undisturbed run has left on its way.
-    expect(await readTrainerState(paused.checkpoints[0]!.directory)).toEqual({
-      ...states[1],
-      answers: expect.anything() as unknown,
-      alarms: expect.anything() as unknown,
-    });
-    const resumed = createContext({
-      name: "resumed",
-      config: { ...config, rl: { ...config.rl, steps: 1 } },
-      resume: paused.checkpoints[0]!,
-    });
-    resumed.requests.steps = 2;
-    await executors.train(resumed);
-    expect(resumed.isPaused).toBe(false);
-    expect(resumed.points("reward/mean")[0]!.value).toBe(whole.points("reward/mean")[1]!.value);
-    expect(resumed.checkpoints.map(({ step }) => step)).toEqual([2]);
-    const { weightsHash } = await readTrainerState(resumed.checkpoints[0]!.directory);
-    expect(weightsHash).toBe(states[2]!.weightsHash);
-  }, 600_000);
+  it(
+    "paused after a step and resumed, makes the steps of the undisturbed run and ends with its weights",
+    { tags: "long", timeout: 600_000 },
+    async () => {
+      const whole = await trainUndisturbed();
+      const states = await Promise.all(
+        whole.checkpoints.map(({ directory }) => readTrainerState(directory)),
+      );
+      // Else nothing was learned and the comparison would say nothing.
+      expect(new Set(states.map(({ weightsHash }) => weightsHash)).size).toBe(3);
+      const config = {
+        ...grpo,
+        checkpointing: { every: 100, keep: 3 },
+        evaluation: NO_EVALUATION,
+      };
+      const paused = createContext({
+        name: "paused",
+        config: { ...config, rl: { ...config.rl, steps: 9 } },
+        resume: whole.checkpoints[0]!,
+        onReport: (item) => {
+          if (item.kind === "metrics" && item.points.some(({ name }) => name === "reward/mean"))
+            paused.requests.pause = true;
+        },
+      });
+      await executors.train(paused);
+      expect(paused.isPaused).toBe(true);
+      expect(paused.checkpoints.map(({ step }) => step)).toEqual([1]);
+      // What it left is what the undisturbed run has left on its way.
+      expect(await readTrainerState(paused.checkpoints[0]!.directory)).toEqual({
+        ...states[1],
+        answers: expect.anything() as unknown,
+        alarms: expect.anything() as unknown,
+      });
+      const resumed = createContext({
+        name: "resumed",
+        config: { ...config, rl: { ...config.rl, steps: 1 } },
+        resume: paused.checkpoints[0]!,
+      });
+      resumed.requests.steps = 2;
+      await executors.train(resumed);
+      expect(resumed.isPaused).toBe(false);
+      expect(resumed.points("reward/mean")[0]!.value).toBe(whole.points("reward/mean")[1]!.value);
+      expect(resumed.checkpoints.map(({ step }) => step)).toEqual([2]);
+      const { weightsHash } = await readTrainerState(resumed.checkpoints[0]!.directory);
+      expect(weightsHash).toBe(states[2]!.weightsHash);
+    },
+  );
 
   describe("PPO with a critic", () => {
     /** Everything that carries state from step to step: critic, mini-batches, epochs, an adaptive KL in the reward, warm-up. */
@@ -484,6 +495,7 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
       documents: 3,
       matchRun: null,
     };
+    const whole = await trainUndisturbed();
     const run = createContext({
       name: "predict",
       config,

@@ -2,7 +2,8 @@
 import dynamic from "next/dynamic";
 import { useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { useTask } from "@/app/_lib/live/use-task";
+import { useQueryParams } from "@/app/_lib/hooks/use-params";
+import { useFollowingTask } from "@/app/_lib/live/use-task";
 import type { CorpusDetail } from "@/app/_lib/live/trpc";
 import { Button } from "@/app/_ui/button";
 import { Card, CardHeader } from "@/app/_ui/card";
@@ -17,7 +18,7 @@ const FoundPassages = dynamic(() => import("./found-passages").then((m) => m.Fou
 
 type Sample = CorpusDetail["samples"][number];
 
-/** Passages spread over the corpus, or one that is searched by its id on the worker. */
+/** Passages spread over the corpus, or one that is searched by its id on the worker; the address names it. */
 export function Samples({
   corpus,
   samples,
@@ -28,19 +29,9 @@ export function Samples({
   canSearch: boolean;
 }) {
   const t = useText();
-  const [typed, setTyped] = useState("");
-  const [searchedId, setSearchedId] = useState<string | null>(null);
-  const { task, start, clear, running, error } = useTask();
-  const failure = error ?? task?.error ?? null;
-  const find = (): void => {
-    const id = typed.trim();
-    if (id === "") {
-      setSearchedId(null);
-      return clear();
-    }
-    setSearchedId(id);
-    start({ kind: "documents", corpus, ids: [id] });
-  };
+  const [params, setParams] = useQueryParams();
+  const searchedId = params.get("passage");
+  const [typed, setTyped] = useState(searchedId ?? "");
   return (
     <Card className="mt-4">
       <CardHeader
@@ -51,7 +42,7 @@ export function Samples({
           className="flex gap-2"
           onSubmit={(event) => {
             event.preventDefault();
-            find();
+            setParams({ passage: typed.trim() });
           }}
         >
           <Input
@@ -62,7 +53,7 @@ export function Samples({
             disabled={!canSearch}
             onChange={(event) => setTyped(event.target.value)}
           />
-          <Button type="submit" disabled={!canSearch || running}>
+          <Button type="submit" disabled={!canSearch}>
             {t("Find")}
           </Button>
         </form>
@@ -76,14 +67,30 @@ export function Samples({
               {t("None: the corpus is read when it is first used.")}
             </p>
           )
-        ) : failure ? (
-          <ErrorState className="m-4" title={t("The passage could not be read")} error={failure} />
-        ) : task?.state === "succeeded" ? (
-          <FoundPassages result={task.result} id={searchedId} />
+        ) : canSearch ? (
+          <SearchedPassage key={searchedId} corpus={corpus} id={searchedId} />
         ) : (
-          <Skeleton className="m-4 h-16" />
+          <p className="px-4 pb-3 text-xs text-muted-foreground">
+            {t("No worker that holds it is online")}
+          </p>
         )}
       </div>
     </Card>
   );
+}
+
+function SearchedPassage({ corpus, id }: { corpus: string; id: string }) {
+  const t = useText();
+  const { task, failure, retry } = useFollowingTask({ kind: "documents", corpus, ids: [id] });
+  if (failure)
+    return (
+      <ErrorState
+        className="m-4"
+        title={t("The passage could not be read")}
+        error={failure}
+        onRetry={retry}
+      />
+    );
+  if (task?.state === "succeeded") return <FoundPassages result={task.result} id={id} />;
+  return <Skeleton className="m-4 h-16" />;
 }

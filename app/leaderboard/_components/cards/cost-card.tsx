@@ -5,7 +5,7 @@ import type { Leaderboard } from "@/app/_lib/live/trpc";
 import { formatInterval } from "@/app/_statistics/paired-tests";
 import { Card, CardHeader } from "@/app/_ui/card";
 import { Select } from "@/app/_ui/field";
-import { GLOSSARY } from "@/core/glossary/glossary";
+import { SHOWN_TEXTS } from "@/core/glossary/shown-texts";
 import { ColumnSelect, useColumn } from "@/app/leaderboard/_components/table/column-select";
 import { computeAxisTicks, computeCostPoints, type CostPoint } from "./cost-points";
 import {
@@ -33,10 +33,7 @@ export function CostCard({ board, axis, setAxis }: CostCardProps) {
   const points = computeCostPoints(board, column, key);
   return (
     <Card className="pb-3" data-cost-points={points.length}>
-      <CardHeader
-        title={t("Accuracy against cost")}
-        description={t(GLOSSARY["pareto-front"].text)}
-      />
+      <CardHeader title={t("Accuracy against cost")} description={t(SHOWN_TEXTS["pareto-front"])} />
       <div className="mt-2 flex flex-wrap gap-2 px-4">
         <Select
           aria-label={t("Cost")}

@@ -2,7 +2,8 @@ import { useText } from "@/app/_i18n/text-provider";
 import type { Leaderboard } from "@/app/_lib/live/trpc";
 import { PairedTestTable } from "@/app/_statistics/paired-test-table";
 import { Card, CardHeader } from "@/app/_ui/card";
-import { GLOSSARY } from "@/core/glossary/glossary";
+import { SHOWN_TEXTS } from "@/core/glossary/shown-texts";
+import { TERM_TITLES } from "@/core/glossary/term-titles";
 import { formatColumnTitle } from "@/app/leaderboard/_components/table/leaderboard-text";
 
 /** Each complete method against the reference on the same questions. */
@@ -37,8 +38,8 @@ export function SignificanceTable({ board }: { board: Leaderboard }) {
       <PairedTestTable
         heads={several ? [t("Method"), t("Questions")] : [t("Method")]}
         discordant={{
-          text: t(GLOSSARY["discordant-questions"].title),
-          title: t(GLOSSARY["discordant-questions"].text),
+          text: t(TERM_TITLES["discordant-questions"]),
+          title: t(SHOWN_TEXTS["discordant-questions"]),
         }}
         rows={tests.map(({ row, column, comparison }) => ({
           key: `${row.id} ${column.id}`,

@@ -15,7 +15,7 @@ import {
 } from "@/app/_statistics/paired-tests";
 import { ExampleBadge } from "@/app/_ui/badge";
 import { Tooltip } from "@/app/_ui/tooltip";
-import { GLOSSARY } from "@/core/glossary/glossary";
+import { SHOWN_TEXTS } from "@/core/glossary/shown-texts";
 
 /**
  * A method's result on one question set: rank, mean, interval, and the test against the reference. It leads to the
@@ -34,7 +34,7 @@ export function MethodCell({ cell, isMarked }: { cell: LeaderboardCell; isMarked
       <span className="flex items-baseline justify-end gap-1.5">
         {cell.rankInterval === null ? null : (
           <span
-            title={t(GLOSSARY["rank-interval"].text)}
+            title={t(SHOWN_TEXTS["rank-interval"])}
             className={cn(
               "text-2xs whitespace-nowrap text-muted-foreground",
               cell.rankInterval.low === 1 && "font-semibold text-primary",
@@ -59,7 +59,7 @@ export function MethodCell({ cell, isMarked }: { cell: LeaderboardCell; isMarked
       {cell.seeds ? (
         <span
           className="block text-2xs whitespace-nowrap text-muted-foreground"
-          title={t(GLOSSARY["seed-average"].text)}
+          title={t(SHOWN_TEXTS["seed-average"])}
         >
           {t("avg@{seeds} {mean}, s {deviation}", {
             seeds: cell.seeds.runs.length,

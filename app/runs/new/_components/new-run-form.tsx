@@ -95,8 +95,10 @@ function useNewRun({ start, startPreset, draftName }: Omit<NewRunFormProps, "pre
   const [isOfOrigin, setIsOfOrigin] = useState(true);
   /** What the form was filled from last; its changes are kept under this name. */
   const [begin, setBegin] = useState({ name: draftName, config: start });
-  const [view, setView] = useState<"form" | "json">("form");
   const [params, setParams] = useQueryParams();
+  const view: "form" | "json" = params.get("view") === "json" ? "json" : "form";
+  const setView = (next: "form" | "json"): void =>
+    setParams({ view: next === "json" ? next : null });
   const search = useSearchText();
   const asSweep = params.get("as") === "sweep";
   const sweep = useSweep(asSweep);

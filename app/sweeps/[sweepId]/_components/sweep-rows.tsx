@@ -59,7 +59,7 @@ export function GroupLine({ group, sweep, best }: GroupLineProps) {
                 title={`${run.name}: ${formatWords(t, run.state)}`}
                 className="hover:underline"
               >
-                <RunStateBadge state={run.state} />{" "}
+                <RunStateBadge state={run.state} kind={sweep.kind} />{" "}
                 <span className="text-2xs text-muted-foreground">{run.seed}</span>
               </Link>
             ))}
@@ -117,7 +117,7 @@ export function RunLine({ run, sweep, best }: { run: Member; sweep: SweepDetail;
         <Link href={`/runs/${run.id}`} className="flex gap-2 hover:underline" title={run.name}>
           <RowMark row={run.row} />
           <span className="min-w-24">
-            <RunStateBadge state={run.state} />{" "}
+            <RunStateBadge state={run.state} kind={sweep.kind} />{" "}
             {best ? <Badge tone="good">{t("best")}</Badge> : null}
             <CellNote>
               {run.error ? (

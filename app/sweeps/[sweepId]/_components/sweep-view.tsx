@@ -74,7 +74,7 @@ export function SweepView({ sweepId }: { sweepId: string }) {
           <div className="flex min-w-0 flex-wrap items-center gap-x-2.5 gap-y-1">
             <h1 className="min-w-0 text-lg font-semibold break-words">{sweep.name}</h1>
             <span aria-live="polite">
-              <StateCounts counts={sweep.counts} />
+              <StateCounts counts={sweep.counts} kind={sweep.kind} />
             </span>
           </div>
           <SweepActions sweep={sweep} />

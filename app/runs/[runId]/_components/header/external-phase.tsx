@@ -6,6 +6,7 @@ import { useText } from "@/app/_i18n/text-provider";
 import { formatDateTime } from "@/app/_lib/format/format";
 import { useTRPC, type RunDetail } from "@/app/_lib/live/trpc";
 import { cn } from "@/app/_ui/cn";
+import { Help } from "@/app/_ui/help";
 
 /** How a run of another trainer stands, as far as its trainer says. */
 export function ExternalPhase({ run }: { run: RunDetail }) {
@@ -25,6 +26,7 @@ export function ExternalPhase({ run }: { run: RunDetail }) {
     >
       <Icon className="size-4 shrink-0" aria-hidden />
       <span>{describeState(t, run, query.data ? formatDateTime(t, query.data.heardAt) : "…")}</span>
+      <Help term="external-run" />
     </p>
   );
 }

@@ -103,7 +103,7 @@ export function RunHeader({ run }: { run: RunDetail }) {
           <h1 className="min-w-0 text-lg font-semibold break-words">{run.name}</h1>
           <span aria-live="polite">
             {/* Of a training, the line below says how it came out. */}
-            <RunStateBadge state={run.state} isPlain={run.kind === "train"} />
+            <RunStateBadge state={run.state} kind={run.kind} />
             {run.importedFrom === null ? null : <ImportedBadge from={run.importedFrom} />}
           </span>
           <span className="flex items-center font-mono text-2xs text-muted-foreground">

@@ -10,6 +10,7 @@ import { formatInteger, formatShare } from "@/app/_lib/format/format";
 import { useQueryParams } from "@/app/_lib/hooks/use-params";
 import { useTRPC, type RunDetail, type RunStatistics } from "@/app/_lib/live/trpc";
 import { Select } from "@/app/_ui/field";
+import { Help } from "@/app/_ui/help";
 import { QueryErrorState, Skeleton } from "@/app/_ui/states";
 import { getMethodComponents } from "@/core/run/methods";
 import { isOfPresentVersion } from "@/core/scoring/judged-scoring";
@@ -43,9 +44,10 @@ export function PredictStatistics({
   return (
     <div className="min-w-0 space-y-3">
       {query.data.length > 1 && shown ? (
-        <label className="flex items-center gap-2 text-xs text-muted-foreground">
-          {t("Scorer")}
+        <div className="flex items-center gap-2 text-xs text-muted-foreground">
+          <label htmlFor="scorer">{t("Scorer")}</label>
           <Select
+            id="scorer"
             className="w-auto min-w-0"
             value={formatResultName(shown)}
             onChange={(event) => setParams({ scored: event.target.value })}
@@ -59,7 +61,8 @@ export function PredictStatistics({
               </option>
             ))}
           </Select>
-        </label>
+          <Help term={shown.scorer.includes("upstream") ? "upstream-scorer" : "scorer"} />
+        </div>
       ) : null}
       <RescoreButton runId={runId} results={query.data} />
       {shown ? <AnswerLosses runId={runId} result={shown} /> : null}

@@ -5,6 +5,7 @@ import { useText } from "@/app/_i18n/text-provider";
 import { formatSeconds, formatWords } from "@/app/_lib/format/format";
 import type { RunDetail } from "@/app/_lib/live/trpc";
 import { Card } from "@/app/_ui/card";
+import { Help } from "@/app/_ui/help";
 import type { PreflightItem } from "@/contracts/worker-protocol/reports";
 
 const ICON: Record<PreflightItem["state"], { icon: typeof Check; className: string }> = {
@@ -33,7 +34,9 @@ export function FailedPreflight({ run }: { run: RunDetail }) {
   if (!run.preflight.some((item) => item.state === "failed")) return null;
   return (
     <Card className="mt-3 px-4 py-3" aria-label={t("Preflight")}>
-      <h2 className="mb-2 font-medium">{t("Preflight")}</h2>
+      <h2 className="mb-2 flex items-center gap-1 font-medium">
+        {t("Preflight")} <Help term="preflight" />
+      </h2>
       <PreflightList items={run.preflight} />
     </Card>
   );

@@ -4,6 +4,7 @@ import { useText } from "@/app/_i18n/text-provider";
 import { formatProgress } from "@/app/_lib/run-view";
 import type { RunDetail } from "@/app/_lib/live/trpc";
 import { Card } from "@/app/_ui/card";
+import { Help } from "@/app/_ui/help";
 import { TERMINAL_STATES } from "@/core/run/transitions";
 import { PreflightList } from "./preflight";
 
@@ -12,7 +13,9 @@ export function Preparation({ run }: { run: RunDetail }) {
   const t = useText();
   return (
     <Card className="min-h-96 px-5 py-4" aria-label={t("Preparation")} data-preparation>
-      <h2 className="font-medium">{describeStage(t, run)}</h2>
+      <h2 className="flex items-center gap-1 font-medium">
+        {describeStage(t, run)} <Help term="preflight" />
+      </h2>
       <p className="mt-1 max-w-prose text-xs text-muted-foreground">
         {run.kind === "train"
           ? t(

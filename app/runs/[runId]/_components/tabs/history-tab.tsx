@@ -5,6 +5,7 @@ import { useText } from "@/app/_i18n/text-provider";
 import { formatDateTime, formatSeconds, formatWords } from "@/app/_lib/format/format";
 import { useTRPC, type RunDetail } from "@/app/_lib/live/trpc";
 import { Badge } from "@/app/_ui/badge";
+import { Help } from "@/app/_ui/help";
 import { RunStateBadge } from "@/app/_ui/run-state";
 import { QueryErrorState, Skeleton } from "@/app/_ui/states";
 import { PreflightList } from "@/app/runs/[runId]/_components/overview/preflight";
@@ -20,8 +21,8 @@ export function HistoryTab({ run }: { run: RunDetail }) {
   return (
     <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
       <section aria-label={t("Changes of state")}>
-        <h2 className="mb-2 text-xs font-semibold text-muted-foreground">
-          {t("Changes of state, newest first")}
+        <h2 className="mb-2 flex items-center gap-1 text-xs font-semibold text-muted-foreground">
+          {t("Changes of state, newest first")} <Help term="lease" />
         </h2>
         <ol className="rounded-lg border bg-card">
           {query.data.toReversed().map((change) => (
@@ -52,7 +53,9 @@ export function HistoryTab({ run }: { run: RunDetail }) {
         </ol>
       </section>
       <section aria-label={t("Attempts")}>
-        <h2 className="mb-2 text-xs font-semibold text-muted-foreground">{t("Attempts")}</h2>
+        <h2 className="mb-2 flex items-center gap-1 text-xs font-semibold text-muted-foreground">
+          {t("Attempts")} <Help term="attempt" />
+        </h2>
         {run.attempts.length === 0 ? (
           <p className="text-xs text-muted-foreground">{t("No worker has taken it yet.")}</p>
         ) : null}

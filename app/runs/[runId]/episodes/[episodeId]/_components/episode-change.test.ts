@@ -3,8 +3,17 @@ import { createText } from "@/app/_i18n/format-text";
 import { buildLedger } from "@/app/_episode/ledger";
 import type { EpisodeDetail } from "@/app/_lib/live/trpc";
 import type { EpisodeStep } from "@/contracts/records/episode";
+import { retrieverSchema } from "@/contracts/run-config/retriever";
 import { trainConfigSchema } from "@/contracts/run-config/train-config";
-import { buildChange, createDraft, findProblem, selectTurn } from "./episode-change";
+import {
+  buildChange,
+  createDraft,
+  findProblem,
+  formatChange,
+  readChange,
+  selectTurn,
+  type ChangeDraft,
+} from "./episode-change";
 
 const refer = (...ids: string[]) => ids.map((id) => ({ id, hash: id, score: 1 }));
 const steps: EpisodeStep[] = [
@@ -56,4 +65,28 @@ it("says why it cannot be played", () => {
   expect(findProblem(t, past, ledger)).toMatch(/Type the turn's query/);
   expect(findProblem(t, { ...past, kind: "again" }, ledger)).toMatch(/ended before/);
   expect(findProblem(t, { ...past, query: "x" }, ledger)).toBeNull();
+});
+
+it("comes back from the address as it was played", () => {
+  const checkpoint = "00000000-0000-4000-8000-00000000000c";
+  const begin = { ...create(1), checkpoint };
+  const changes: Partial<ChangeDraft>[] = [
+    { query: "new" },
+    { kind: "selection", selected: [] },
+    { kind: "answer" },
+    { checkpoint: null },
+    { ...selectTurn(ledger, 0), kind: "again" },
+    { kind: "again", retriever: retrieverSchema.parse({ kind: "bm25" }) },
+    { kind: "again", generator: { ...config.generator, promptStyle: "few-shot" } },
+  ];
+  for (const change of changes) {
+    const draft = { ...begin, ...change };
+    const text = formatChange(draft, begin, ledger);
+    expect(text).not.toBeNull();
+    const read = readChange(text, begin, ledger);
+    expect(buildChange(read, ledger)).toEqual(buildChange(draft, ledger));
+  }
+  expect(formatChange(begin, begin, ledger)).toBeNull();
+  for (const unreadable of [null, "", "{", '{"turn":-1,"checkpoint":null}'])
+    expect(readChange(unreadable, begin, ledger)).toBe(begin);
 });

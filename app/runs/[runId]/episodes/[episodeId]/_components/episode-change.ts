@@ -1,7 +1,8 @@
 import type { Text } from "@/app/_i18n/format-text";
 import type { Ledger } from "@/app/_episode/ledger";
 import type { EpisodeDetail } from "@/app/_lib/live/trpc";
-import type { EpisodeChange } from "@/contracts/api/tasks";
+import { parseJson } from "@/app/_lib/config/parse-json";
+import { episodeChangeSchema, type EpisodeChange } from "@/contracts/api/tasks";
 import type { GeneratorConfig } from "@/contracts/run-config/generator";
 import type { RetrieverConfig } from "@/contracts/run-config/retriever";
 import type { RunConfig } from "@/contracts/run-config/run-config";
@@ -98,4 +99,40 @@ export function buildChange(draft: ChangeDraft, { turns }: Ledger): EpisodeChang
     case "selection":
       return { ...shared, turn, selected: [...selected] };
   }
+}
+
+const isSame = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
+
+/** The change as the address keeps it, without the models and the retriever of `begin`; null: it is that of `begin`. */
+export function formatChange(
+  draft: ChangeDraft,
+  begin: ChangeDraft,
+  ledger: Ledger,
+): string | null {
+  const { retriever, generator, ...change } = buildChange(draft, ledger);
+  const text = JSON.stringify({
+    ...change,
+    ...(isSame(retriever, begin.retriever) ? {} : { retriever }),
+    ...(isSame(generator, begin.generator) ? {} : { generator }),
+  });
+  const { turn, checkpoint } = buildChange(begin, ledger);
+  return text === JSON.stringify({ checkpoint, turn }) ? null : text;
+}
+
+/** The draft that an address keeps; `begin` where it keeps none, or nothing that can be read. */
+export function readChange(text: string | null, begin: ChangeDraft, ledger: Ledger): ChangeDraft {
+  const { data: change } = episodeChangeSchema.safeParse(parseJson(text ?? ""));
+  if (!change) return begin;
+  const { turn, query, selected, retriever, generator, checkpoint } = change;
+  const draft = {
+    ...begin,
+    ...(turn === null ? {} : selectTurn(ledger, turn)),
+    ...(retriever && { retriever }),
+    ...(generator && { generator }),
+    checkpoint,
+  };
+  if (turn === null) return { ...draft, kind: "answer" };
+  if (query !== undefined) return { ...draft, kind: "query", query };
+  if (selected !== undefined) return { ...draft, kind: "selection", selected };
+  return { ...draft, kind: "again" };
 }

@@ -84,7 +84,9 @@ export function EpisodeView({ runId, episodeId }: { runId: string; episodeId: st
       <Tabs
         className="mt-3"
         value={view}
-        onValueChange={(next) => setParams({ view: next === "ledger" ? null : next, turn: null })}
+        onValueChange={(next) =>
+          setParams({ view: next === "ledger" ? null : next, turn: null, change: null })
+        }
       >
         <TabsList aria-label={t("Views of the episode")}>
           {Object.entries(VIEWS).map(([value, title]) => (

@@ -1,4 +1,5 @@
-import { GLOSSARY } from "@/core/glossary/glossary";
+import { SHOWN_TEXTS } from "@/core/glossary/shown-texts";
+import { TERM_TITLES } from "@/core/glossary/term-titles";
 import { METHODS } from "@/core/run/methods";
 import { Calculator } from "lucide-react";
 import { useText } from "@/app/_i18n/text-provider";
@@ -125,7 +126,7 @@ export function Outcome({ detail, ledger, gains }: OutcomeProps) {
 function TurnGainPart({ gains }: { gains: TurnGains }) {
   const t = useText();
   return (
-    <OutcomePart title={t(GLOSSARY["turn-gain"].title)}>
+    <OutcomePart title={t(TERM_TITLES["turn-gain"])}>
       {gains.done ? (
         <p className="text-xs text-muted-foreground">
           {t("Shown under each turn.")}{" "}
@@ -139,7 +140,7 @@ function TurnGainPart({ gains }: { gains: TurnGains }) {
         </p>
       ) : (
         <>
-          <p className="text-xs text-muted-foreground">{t(GLOSSARY["turn-gain"].text)}</p>
+          <p className="text-xs text-muted-foreground">{t(SHOWN_TEXTS["turn-gain"])}</p>
           <Button size="sm" className="mt-2" disabled={gains.running} onClick={gains.compute}>
             <Calculator /> {gains.running ? t("Computing") : t("Compute")}
           </Button>

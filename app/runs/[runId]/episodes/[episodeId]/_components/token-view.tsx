@@ -5,6 +5,8 @@ import { z } from "zod";
 import { markText } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_ui/cn";
+import { HEAD_HELP } from "@/app/_ui/head-label";
+import { Help } from "@/app/_ui/help";
 import { formatInteger, formatNumber } from "@/app/_lib/format/format";
 import type { StepOfKind } from "@/contracts/records/episode";
 import { describeToken, listTokens, shadeToken, type Overlay, type TokenFacts } from "./tokens";
@@ -183,6 +185,9 @@ function TokenSummary({ step, tokens, overlay }: TokenSummaryProps) {
       )}
       <span className={cn(missing && "text-warn")}>
         {missing ? t("{overlay}: not recorded", { overlay: t(overlay) }) : t(legend)}
+        {overlay === "loss mask" ? (
+          <Help term="retrieved-token-mask" className={HEAD_HELP} />
+        ) : null}
       </span>
       <span>{t("dashed: given or forced, no loss")}</span>
     </p>

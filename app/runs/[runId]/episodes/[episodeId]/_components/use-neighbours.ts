@@ -46,6 +46,7 @@ export function useNeighbours(runId: string, episodeId: string): Neighbours {
   const buildHref: Neighbours["buildHref"] = (id, changes = {}) => {
     const next = new URLSearchParams(params);
     next.delete("turn");
+    next.delete("change");
     for (const [name, value] of Object.entries(changes))
       if (value === null) next.delete(name);
       else next.set(name, value);

@@ -14,7 +14,14 @@ import { Button } from "@/app/_ui/button";
 import { Card } from "@/app/_ui/card";
 import type { RunConfig } from "@/contracts/run-config/run-config";
 import { WhatIfForm } from "./what-if-form";
-import { buildChange, createDraft, findProblem, type ChangeDraft } from "./episode-change";
+import {
+  buildChange,
+  createDraft,
+  findProblem,
+  formatChange,
+  readChange,
+  type ChangeDraft,
+} from "./episode-change";
 
 type AnsweringConfig = Extract<RunConfig, { kind: "train" | "predict" }>;
 type WhatIfViewProps = { detail: EpisodeDetail; config: AnsweringConfig };
@@ -23,7 +30,7 @@ type WhatIfViewProps = { detail: EpisodeDetail; config: AnsweringConfig };
 export function WhatIfView({ detail, config }: WhatIfViewProps) {
   const t = useText();
   const trpc = useTRPC();
-  const [params] = useQueryParams();
+  const [params, setParams] = useQueryParams();
   const { record, question, documents } = detail;
   const ledger = useMemo(
     () => buildLedger(record.episode.steps, question.goldIds, documents),
@@ -32,16 +39,19 @@ export function WhatIfView({ detail, config }: WhatIfViewProps) {
   const checkpoints = useQuery(
     trpc.runs.checkpoints.queryOptions({ id: detail.runId }, { enabled: config.kind === "train" }),
   );
-  const [edited, setDraft] = useState<ChangeDraft | null>(null);
-  const draft =
-    edited ??
-    createDraft({
-      detail,
-      config,
-      ledger,
-      turn: Number(params.get("turn") ?? "0"),
-      checkpoints: checkpoints.data ?? [],
-    });
+  const begin = createDraft({
+    detail,
+    config,
+    ledger,
+    turn: Number(params.get("turn") ?? "0"),
+    checkpoints: checkpoints.data ?? [],
+  });
+  const [edited, setEdited] = useState<ChangeDraft | null>(null);
+  const draft = edited ?? readChange(params.get("change"), begin, ledger);
+  const edit = (next: ChangeDraft): void => {
+    setEdited(next);
+    setParams({ change: formatChange(next, begin, ledger) });
+  };
   const play = usePlay();
   const start = () =>
     play.start({ kind: "what-if", episodeId: detail.id, change: buildChange(draft, ledger) });
@@ -55,7 +65,7 @@ export function WhatIfView({ detail, config }: WhatIfViewProps) {
           isSearch={record.episode.method === "s3"}
           config={config}
           checkpoints={checkpoints.data ?? []}
-          onChange={setDraft}
+          onChange={edit}
         />
         <Button
           variant="primary"
