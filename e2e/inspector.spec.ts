@@ -198,37 +198,29 @@ test("the raw view of an episode does not move while it loads", async ({ page })
   expect(shift).toBeLessThan(0.1);
 });
 
-test("the same question is opened at another step, beside a checkpoint, and by another method", async ({
-  page,
-}) => {
-  await openEpisode(page, "&phase=held-out");
+/** Opens an episode from the list of the same question, and finds the question there. */
+async function openElsewhere(page: Page, links: Locator): Promise<void> {
   const question = await page.getByRole("heading", { level: 1 }).innerText();
-  const own = page.getByTestId("same-question").getByRole("region", { name: RECORDED.training });
-  const openList = async (): Promise<void> => {
-    await page.getByRole("tab", { name: "Same question elsewhere" }).click();
-    await expect(own.getByText("this one")).toHaveCount(1);
-  };
-  const openFirst = async (links: Locator): Promise<void> => {
-    const address = (await links.first().getAttribute("href"))!;
-    await links.first().click();
-    await expect(page).toHaveURL(address);
-    await expect(page.getByRole("heading", { level: 1 })).toHaveText(question);
-    await expect(page.locator("[data-turn='0']")).toBeVisible();
-  };
-  await openList();
-  const step = /step \d+, held-out/;
-  const others = own.locator("li a:not([aria-current])").filter({ hasText: step });
-  const current = own.locator("li a[aria-current]");
-  const shown = step.exec(await current.innerText())![0];
-  const other = others.filter({ hasNotText: shown }).filter({ hasText: "checkpoint" });
-  await openFirst(other);
+  const address = (await links.first().getAttribute("href"))!;
+  await links.first().click();
+  await expect(page).toHaveURL(address);
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText(question);
+  await expect(page.locator("[data-turn='0']")).toBeVisible();
+}
 
+test("the same question is opened at another step, with its checkpoint", async ({ page }) => {
+  const list = page.getByTestId("same-question");
+  const openList = () => page.getByRole("tab", { name: "Same question elsewhere" }).click();
+  await openEpisode(page, "&phase=held-out");
+  await openList();
+  const own = list.getByRole("region", { name: RECORDED.training });
+  const current = own.locator("a[aria-current]");
+  await expect(current).toContainText("this one");
+  const shown = /step \d+/.exec(await current.innerText())![0];
+  const others = own.locator("li a:not([aria-current])").filter({ hasText: "held out" });
+  await openElsewhere(page, others.filter({ hasText: "checkpoint" }));
   await openList();
   await expect(current).not.toContainText(shown);
-  const regions = page.getByTestId("same-question").getByRole("region");
-  const ofOthers = regions.filter({ hasNot: page.getByRole("link", { name: RECORDED.training }) });
-  await openFirst(ofOthers.locator("li a"));
-  await openList();
 });
 
 test("what if: another query from a turn on, played beside how it was", async ({ page }) => {
