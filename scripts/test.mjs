@@ -133,7 +133,7 @@ const definePlaywrightStage = (name, { seconds, project, env }) => ({
 /** @type {Stage[]} */
 const STAGES = [
   definePlaywrightStage("browser-recorded", { seconds: 780, project: "recorded" }),
-  definePlaywrightStage("browser-fresh", { seconds: 400, project: "fresh" }),
+  definePlaywrightStage("browser-fresh", { seconds: 170, project: "fresh" }),
   defineVitestStage({ name: "engine", seconds: 600, memoryGb: 4, minutes: 70 }),
   defineVitestStage({
     name: "unit",
