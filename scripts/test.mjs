@@ -37,7 +37,7 @@ const LANES = 3;
 const ONE_THREAD = { OMP_NUM_THREADS: "1" };
 const MINUTE_MS = 60_000;
 /** So many failed files of a stage are run once more, alone. More are no matter of a busy machine. */
-const REPEATED_FILES = 5;
+const REPEATED_FILES = 8;
 /** Lines of a stage that passed are of no use: this many are shown. */
 const LINES_OF_A_PASS = 8;
 /** The end of what a failed stage printed is shown once more beside the summary: a log may be cut before it. */
