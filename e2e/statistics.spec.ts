@@ -64,7 +64,7 @@ test("every question of a training run is followed over its steps, and leads to 
 test("a score of a part of a run's answers says of how many", async ({ page }) => {
   // The judge of another run has scored what this one answers alike.
   await openRun(page, "Atlas held-out, s3, trained");
-  const scorer = page.locator("label", { hasText: /^Scorer/ }).getByRole("combobox");
+  const scorer = page.getByRole("combobox", { name: "Scorer" });
   const judged = scorer.locator("option", { hasText: /^judge\// });
   await expect(judged).toContainText(/\(\d+ of 48 answers\)$/);
   await scorer.selectOption(await judged.getAttribute("value"));

@@ -1,5 +1,6 @@
 "use client";
 import { useQuery } from "@tanstack/react-query";
+import { useId } from "react";
 import { Link } from "@/app/_ui/link";
 import type { Text } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
@@ -29,6 +30,7 @@ export function PredictStatistics({
   const runId = run.id;
   const trpc = useTRPC();
   const [params, setParams] = useQueryParams();
+  const scorerId = useId();
   const chosen = params.get("scored");
   const query = useQuery(trpc.leaderboard.run.queryOptions({ runId }));
   if (query.isError)
@@ -45,9 +47,9 @@ export function PredictStatistics({
     <div className="min-w-0 space-y-3">
       {query.data.length > 1 && shown ? (
         <div className="flex items-center gap-2 text-xs text-muted-foreground">
-          <label htmlFor="scorer">{t("Scorer")}</label>
+          <label htmlFor={scorerId}>{t("Scorer")}</label>
           <Select
-            id="scorer"
+            id={scorerId}
             className="w-auto min-w-0"
             value={formatResultName(shown)}
             onChange={(event) => setParams({ scored: event.target.value })}
