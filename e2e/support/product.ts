@@ -1,6 +1,9 @@
 import { AxeBuilder } from "@axe-core/playwright";
 import { test as base, expect, type Page } from "@playwright/test";
+import { connect } from "@/cli/lib/client";
+import { waitUntil } from "@/lib/testing/wait-until";
 import { startFreshProduct } from "./fresh-product";
+import type { ProductProcess } from "./product-process";
 import { startRecordedProduct } from "./recorded-product";
 
 /**
@@ -62,6 +65,34 @@ async function hideMessages(page: Page): Promise<void> {
   });
 }
 
+/** Waits until a worker takes what a page asks of one: the product's own attaches once the server is ready. */
+async function waitForWorker(address: string): Promise<void> {
+  const { client, close } = connect(address);
+  try {
+    await waitUntil(
+      "its worker is attached",
+      async () => (await client.workers.list.query()).some(({ state }) => state === "online"),
+      PRODUCT_MS,
+    );
+  } finally {
+    close();
+  }
+}
+
+/** Gives the address of a product, which runs for so long. */
+async function provideStarted(
+  start: () => Promise<ProductProcess>,
+  provide: (address: string) => Promise<void>,
+): Promise<void> {
+  const product = await start();
+  try {
+    await waitForWorker(product.address);
+    await provide(product.address);
+  } finally {
+    await product.stop();
+  }
+}
+
 /** A page of the product; a script error on it fails the test, and so does a page that axe finds fault with. */
 export const test = base.extend<
   { productAddress: string; productUrl: string },
@@ -70,25 +101,15 @@ export const test = base.extend<
   product: ["recorded", { option: true, scope: "worker" }],
   recordedAddress: [
     async ({ product }, provide) => {
-      if (product === "fresh") return provide(null);
-      const recorded = await startRecordedProduct();
-      try {
-        await provide(recorded.address);
-      } finally {
-        await recorded.stop();
-      }
+      if (product === "fresh") await provide(null);
+      else await provideStarted(startRecordedProduct, provide);
     },
     { scope: "worker", timeout: PRODUCT_MS },
   ],
   productAddress: [
     async ({ recordedAddress }, provide) => {
-      if (recordedAddress !== null) return provide(recordedAddress);
-      const fresh = await startFreshProduct();
-      try {
-        await provide(fresh.address);
-      } finally {
-        await fresh.stop();
-      }
+      if (recordedAddress !== null) await provide(recordedAddress);
+      else await provideStarted(startFreshProduct, provide);
     },
     { timeout: PRODUCT_MS },
   ],
