@@ -43,12 +43,11 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
     await rm(folder, { recursive: true, force: true });
   });
 
-  const undisturbed = () => createContext({ name: "undisturbed", config: grpo });
   let undisturbedRun: Promise<MemoryContext> | undefined;
   /** Two steps without a disturbance, once for all tests that begin with them. */
   const trainUndisturbed = (): Promise<MemoryContext> =>
     (undisturbedRun ??= (async () => {
-      const context = undisturbed();
+      const context = createContext({ name: "undisturbed", config: grpo });
       await executors.train(context);
       return context;
     })());

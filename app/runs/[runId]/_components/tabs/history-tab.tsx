@@ -30,11 +30,11 @@ export function HistoryTab({ run }: { run: RunDetail }) {
               <div className="flex flex-wrap items-center gap-2">
                 {change.from && change.from !== change.to ? (
                   <>
-                    <RunStateBadge state={change.from} />
+                    <RunStateBadge state={change.from} kind={run.kind} />
                     <ArrowRight className="size-3.5 text-muted-foreground" aria-label={t("to")} />
                   </>
                 ) : null}
-                <RunStateBadge state={change.to} />
+                <RunStateBadge state={change.to} kind={run.kind} />
                 <span className="ml-auto text-xs text-muted-foreground">
                   {formatDateTime(t, change.at)}
                 </span>

@@ -2,6 +2,7 @@ import type { Text } from "@/app/_i18n/format-text";
 import type { Ledger } from "@/app/_episode/ledger";
 import type { EpisodeDetail } from "@/app/_lib/live/trpc";
 import { parseJson } from "@/app/_lib/config/parse-json";
+import { compactRetriever } from "@/app/_lib/config/retriever-presets";
 import { episodeChangeSchema, type EpisodeChange } from "@/contracts/api/tasks";
 import type { GeneratorConfig } from "@/contracts/run-config/generator";
 import type { RetrieverConfig } from "@/contracts/run-config/retriever";
@@ -109,14 +110,14 @@ export function formatChange(
   begin: ChangeDraft,
   ledger: Ledger,
 ): string | null {
-  const { retriever, generator, ...change } = buildChange(draft, ledger);
-  const text = JSON.stringify({
+  const change = buildChange(draft, ledger);
+  if (isSame(change, buildChange(begin, ledger))) return null;
+  const { retriever, generator } = draft;
+  return JSON.stringify({
     ...change,
-    ...(isSame(retriever, begin.retriever) ? {} : { retriever }),
-    ...(isSame(generator, begin.generator) ? {} : { generator }),
+    retriever: isSame(retriever, begin.retriever) ? undefined : compactRetriever(retriever),
+    generator: isSame(generator, begin.generator) ? undefined : generator,
   });
-  const { turn, checkpoint } = buildChange(begin, ledger);
-  return text === JSON.stringify({ checkpoint, turn }) ? null : text;
 }
 
 /** The draft that an address keeps; `begin` where it keeps none, or nothing that can be read. */
